@@ -1,0 +1,134 @@
+// Frames: what hub and spoke say to each other, as plain structures.
+//
+// The cores speak these; common/link translates them to and from the Protobuf messages of
+// proto/broker.proto, field by field. All numbers of a peer are input and never trusted.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/base/status.h"
+
+namespace oltp20 {
+
+inline constexpr std::uint32_t kProtocolVersion = 1;
+
+struct Heartbeat {
+  std::int64_t sent_us = 0;      // sender's monotonic clock
+  std::int64_t echo_us = 0;      // the peer's last sent_us, 0 when none
+  std::int64_t echo_age_us = 0;  // how long ago that arrived
+};
+
+// ---- Forward: origin to hub -------------------------------------------------------------------
+
+// First frame of a spoke.
+struct ForwardHello {
+  std::uint32_t protocol = kProtocolVersion;
+  std::string spoke;  // must be the certificate's
+  EpochInfo epoch;
+  ChainPosition stable;  // the highest checkpoint: what a hub has confirmed
+  Seq tip = 0;           // the last seq of the last tick
+  std::string agent;     // random, of this process
+};
+// First frame of the hub.
+struct ForwardWelcome {
+  std::string hub;
+  Incarnation incarnation;
+  bool knows_epoch = false;
+  ChainPosition held;  // what is fsynced here of this epoch; (0, start) when nothing
+  std::uint64_t window_bytes = 0;
+};
+// The spoke has compared chains and goes on behind `base`; where that is not what the hub holds,
+// the hub journals a run first.
+struct ForwardBegin {
+  ChainPosition base;
+};
+struct ForwardParts {
+  std::vector<std::string> parts;  // see common/wire/envelope.h
+};
+struct ForwardAck {
+  Seq journaled = 0;  // cumulative, after fsync
+  Seq stable = 0;     // cumulative
+  Hash chain;         // of the epoch at `journaled`
+};
+// The hub journaled nothing of this seq and discards what follows until its tombstone comes.
+struct ForwardRefusal {
+  Seq seq = 0;
+  std::string code;  // "type_denied", "destination_unknown", "too_large", …
+  std::string reason;
+};
+// Last frame of a hub that will not go on; the stream ends after it.
+struct Goodbye {
+  Code code = Code::unavailable;
+  std::string reason;
+};
+
+using ForwardUp = std::variant<ForwardHello, ForwardBegin, ForwardParts, Heartbeat>;
+using ForwardDown = std::variant<ForwardWelcome, ForwardAck, ForwardRefusal, Goodbye, Heartbeat>;
+
+// ---- Deliver: hub to destination --------------------------------------------------------------
+
+struct DeliverHello {
+  std::uint32_t protocol = kProtocolVersion;
+  std::string spoke;
+  Incarnation database;  // of the destination's database, for receipts
+  std::vector<std::string> subscribe;
+  bool start_now = false;                 // at the first attach only
+  std::vector<StreamPosition> positions;  // of this hub's stream, newest first; empty: first attach
+  std::uint64_t window_bytes = 0;
+};
+struct DeliverWelcome {
+  std::string hub;
+  Incarnation incarnation;
+  StreamPosition from;  // delivery starts behind it
+  // The position offered could not be used: another incarnation, another hash, or trimmed. Marks
+  // still protect from duplicates; `trimmed_to` says what is no longer here (0: nothing).
+  bool restarted = false;
+  Lsn trimmed_to = 0;
+  std::vector<std::string> narrowed;  // subscribed patterns that permission narrows, for status
+};
+struct DeliverRun {
+  Lsn lsn = 0;
+  std::string origin;
+  EpochInfo life;
+  ChainPosition base;
+};
+// Things of (origin, epoch) in (from, to] that did not match.
+struct DeliverSpan {
+  std::string origin;
+  Epoch epoch;
+  Seq from = 0;
+  Seq to = 0;
+};
+struct DeliverPart {
+  Lsn lsn = 0;
+  Seq prev = 0;
+  Hash content;  // of the whole transaction
+  std::int64_t received_us = 0;
+  std::shared_ptr<const std::string> bytes;  // the part, rows withheld where need be
+};
+using DeliverItem = std::variant<DeliverPart, DeliverRun, DeliverSpan>;
+struct DeliverBatch {
+  std::vector<DeliverItem> items;
+  // Where the stream is behind the last item; only meaningful when `complete`: the last item is not
+  // the middle of a large transaction.
+  bool complete = true;
+  StreamPosition position;
+};
+struct DeliverAck {
+  std::uint64_t consumed_bytes = 0;  // cumulative over this stream: credit for as many more
+  Lsn applied = 0;                   // committed in the destination
+  Lsn durable = 0;                   // and flushed there
+};
+
+using DeliverUp = std::variant<DeliverHello, DeliverAck, Heartbeat>;
+using DeliverDown = std::variant<DeliverWelcome, DeliverBatch, Goodbye, Heartbeat>;
+
+// What a delivered batch costs of the destination's window: both sides count alike.
+std::uint64_t window_cost(const DeliverBatch& batch);
+
+}  // namespace oltp20
