@@ -54,6 +54,9 @@ struct ForwardAck {
   Seq journaled = 0;  // cumulative, after fsync
   Seq stable = 0;     // cumulative
   Hash chain;         // of the epoch at `journaled`
+  // Cumulative over this stream: bytes of parts that were journaled or discarded, credit for as
+  // many more. Parts of a large transaction are credited before the transaction is acknowledged.
+  std::uint64_t consumed_bytes = 0;
 };
 // The hub journaled nothing of this seq and discards what follows until its tombstone comes.
 struct ForwardRefusal {
@@ -80,6 +83,9 @@ struct DeliverHello {
   bool start_now = false;                 // at the first attach only
   std::vector<StreamPosition> positions;  // of this hub's stream, newest first; empty: first attach
   std::uint64_t window_bytes = 0;
+  // For which (origin, epoch) it has marks: only their runs and spans are sent, so that nobody
+  // learns of origins from which they get nothing.
+  std::vector<OriginEpoch> known;
 };
 struct DeliverWelcome {
   std::string hub;

@@ -75,10 +75,8 @@ struct OutboxState {
   ServerIdentity server;      // now
   std::uint64_t wal_lsn = 0;  // now
   Tick last_tick;
-  ChainPosition stable;  // the highest checkpoint of the epoch, or its start (seq 0)
-  Seq pruned = 0;        // up to here rows are no longer there
-  std::vector<Rejection>
-      rejected;            // of this epoch, with seq > stable.seq: to be sent as tombstones
+  ChainPosition stable;    // the highest checkpoint of the epoch, or its start (seq 0)
+  Seq pruned = 0;          // up to here rows are no longer there
   std::string secret;      // 32 bytes, for salts; never leaves the database's agent
   bool may_notify = true;  // false: max_prepared_transactions > 0, poll instead
 };
@@ -118,6 +116,9 @@ class Outbox {
   // Records why a hub refused a transaction. Repeating it is harmless.
   virtual Status record_rejection(const Epoch& epoch, const Rejection& rejection,
                                   std::uint64_t xid) = 0;
+  // What was refused of this epoch behind `after`, in order: sent as tombstones, now and whenever
+  // it is encoded again.
+  virtual Result<std::vector<Rejection>> rejections(const Epoch& epoch, Seq after) = 0;
   // Begins a new life from `from` (a tick of the parent); `network_has`: the highest seq of the
   // parent that a hub holds, so that what was lost here can be reported.
   virtual Status begin_epoch(const EpochInfo& epoch, const Tick& from, Seq network_has,

@@ -1,0 +1,51 @@
+#include "common/link/verifier.h"
+
+#include <grpc/support/log.h>
+
+#include <cstdio>
+#include <string_view>
+
+namespace oltp20 {
+namespace {
+
+class Verifier final : public grpc::experimental::ExternalCertificateVerifier {
+ public:
+  explicit Verifier(std::function<Status(const std::string&)> check) : check_(std::move(check)) {}
+
+  bool Verify(grpc::experimental::TlsCustomVerificationCheckRequest* request,
+              std::function<void(grpc::Status)>, grpc::Status* result) override {
+    grpc::string_ref pem = request->peer_cert();
+    Status status = check_(std::string(pem.data(), pem.size()));
+    if (!status) *result = grpc::Status(grpc::StatusCode::UNAUTHENTICATED, status.message());
+    return true;  // decided already
+  }
+  void Cancel(grpc::experimental::TlsCustomVerificationCheckRequest*) override {}
+
+ private:
+  const std::function<Status(const std::string&)> check_;
+};
+
+void print_unless_handshake(gpr_log_func_args* args) {
+  std::string_view file = args->file;
+  if (file.ends_with("ssl_transport_security.cc") || file.ends_with("security_handshaker.cc") ||
+      file.ends_with("tls_security_connector.cc"))
+    return;
+  std::fprintf(stderr, "grpc: %s\n", args->message);
+}
+
+}  // namespace
+
+std::shared_ptr<grpc::experimental::CertificateVerifier> verifier_of(
+    std::function<Status(const std::string& pem)> check) {
+  return grpc::experimental::ExternalCertificateVerifier::Create<Verifier>(std::move(check));
+}
+
+void silence_handshake_log() {
+  static const bool once = [] {
+    gpr_set_log_function(print_unless_handshake);
+    return true;
+  }();
+  (void)once;
+}
+
+}  // namespace oltp20

@@ -1,0 +1,24 @@
+// A function of ours as gRPC's certificate verifier, and its libraries' chatter. Private to
+// common/link.
+#pragma once
+
+#include <grpcpp/security/tls_certificate_verifier.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/base/status.h"
+
+namespace oltp20 {
+
+// `check` is given the peer's certificate in each handshake, in gRPC's threads, and may outlive the
+// server or channel for a moment: it owns what it uses.
+std::shared_ptr<grpc::experimental::CertificateVerifier> verifier_of(
+    std::function<Status(const std::string& pem)> check);
+
+// gRPC writes lines of its own about each handshake to stderr, where logs have another form; what
+// matters in them is said by our verifier. Idempotent.
+void silence_handshake_log();
+
+}  // namespace oltp20

@@ -1,0 +1,113 @@
+// Delivery: streams what is durable to the destinations that are attached.
+//
+// A session is a cursor in the stream and a filter. It has no durable state: the destination says
+// where it is. What does not match becomes a span, so that its marks move without a hole (protocol
+// rule 10); spans go out in front of the next matching entry, and every kSpanFlush when nothing
+// matches. An origin's own transactions are never returned to it. Sending is bounded by a credit in
+// bytes.
+//
+// Pure: events in, actions out. One thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "hub/core/events.h"
+#include "hub/core/filter.h"
+#include "hub/core/lives.h"
+#include "hub/core/tail.h"
+
+namespace oltp20::hub {
+
+struct SessionStatus {
+  Identity peer;
+  std::string address;
+  std::vector<std::string> subscribe, narrowed;
+  Lsn sent = 0, applied = 0, durable = 0;
+  std::int64_t applied_received_us = 0;  // when the entry at `applied` came to this hub; 0: unknown
+  std::uint64_t in_flight_bytes = 0, window_bytes = 0;
+};
+
+class Delivery {
+ public:
+  Delivery(std::string hub, const JournalInfo& journal, const Lives* lives,
+           std::shared_ptr<const Policy> policy);
+
+  void opened(const LinkOpened& event);
+  void received(const DeliverReceived& event, Now now, Actions* out);
+  void closed(LinkId link, Actions* out);
+  void hash_found(const HashFound& event, Now now, Actions* out);
+  void page_found(PageFound event, Now now, Actions* out);
+  void durable(const std::vector<EntryPtr>& entries);
+  void recovered(const JournalInfo& info, Actions* out);
+  void trimmed(Lsn first_lsn) { first_lsn_ = first_lsn; }
+  void policy_changed(std::shared_ptr<const Policy> policy);
+  // Call after each batch of events: sends to whoever has credit.
+  void flush(Now now, Actions* out);
+
+  std::vector<SessionStatus> status() const;
+  std::size_t tail_bytes() const { return tail_.bytes(); }
+
+ private:
+  struct Session {
+    Identity peer;
+    std::string address;
+    enum class State { opened, locating, streaming } state = State::opened;
+    DeliverHello hello;
+    std::size_t next_position = 0;  // of hello.positions, to be compared
+    std::optional<Filter> filter;
+    std::vector<std::string> narrowed;
+    std::set<OriginEpoch> told;  // runs that the destination knows
+    ReadCursor cursor;           // what comes next
+    StreamPosition passed;       // behind the last whole entry
+    StreamPosition sent;         // what the destination has been told
+    Micros sent_at = 0;          // monotonic, of the last batch
+    // Passed, and not yet sent. Several for one origin only where a run left a hole between.
+    std::map<OriginEpoch, std::vector<DeliverSpan>> spans;
+    bool reading = false;
+    std::optional<ReadPage> page;  // read ahead of the cursor
+    std::size_t page_at = 0;
+    std::uint64_t sent_bytes = 0, consumed_bytes = 0;
+    Lsn applied = 0, durable = 0;
+  };
+  struct Batch {
+    DeliverBatch frame;
+    std::size_t bytes = 0;
+    std::uint64_t transactions = 0;
+  };
+
+  void hello(LinkId link, Session& session, const DeliverHello& frame, Now now, Actions* out);
+  Status check_hello(LinkId link, const Session& session, const DeliverHello& frame, Actions* out);
+  void locate(LinkId link, Session& session, Now now, Actions* out);
+  void start(LinkId link, Session& session, const StreamPosition& from, bool restarted, Now now,
+             Actions* out);
+  StreamPosition oldest() const;
+  void adopt(const JournalInfo& info);
+  bool has_credit(const Session& session) const;
+
+  void pump(LinkId link, Session& session, Now now, Actions* out);
+  // What is at the cursor, if it is at hand; asks for it if not.
+  std::optional<ReadItem> next(LinkId link, Session& session, Actions* out);
+  Status add(Session& session, const ReadItem& item, Batch* batch);
+  Status add_part(Session& session, const ReadItem& item, bool filter_rows, Batch* batch);
+  void pass(Session& session, const Entry& entry);
+  void announce(Session& session, const OriginEpoch& key, Batch* batch);
+  void add_span(Session& session, const Entry& entry);
+  void flush_spans(Session& session, const OriginEpoch& key, Batch* batch);
+  void send(LinkId link, Session& session, Batch batch, Now now, Actions* out);
+  void end(LinkId link, Code code, const std::string& reason, Actions* out);
+
+  const std::string hub_;
+  const Lives* const lives_;
+  StreamPosition head_, start_;
+  Lsn first_lsn_ = 1;
+  std::shared_ptr<const Policy> policy_;
+  std::map<LinkId, Session> sessions_;
+  Tail tail_;
+};
+
+}  // namespace oltp20::hub

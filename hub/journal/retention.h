@@ -1,0 +1,79 @@
+// Retention: up to where a journal may, or must, be trimmed (protocol rule 13).
+//
+// Pure: the owner tells the ledger what was appended, asks for a decision now and then, trims the
+// journal and tells the ledger. The horizon says how long entries are kept; the limit in bytes is
+// hard, and what it takes before the horizon is said aloud. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+
+#include "common/base/clock.h"
+#include "hub/journal/journal.h"
+
+namespace oltp20::hub {
+
+struct RetentionLimits {
+  Micros horizon_us = 0;
+  std::uint64_t max_bytes = 0;
+};
+
+struct RetentionDecision {
+  Lsn upto = 0;    // trim() up to here; 0: nothing
+  Lsn forced = 0;  // how many of them are younger than the horizon
+  Micros youngest_forced_age_us = 0;
+  std::string sentence;  // why, when something was forced or time is not trusted
+};
+
+// Tells a wall clock that jumped: time alone must not decide what is kept.
+class WallClockGuard {
+ public:
+  static constexpr Micros kTolerance = 5 * 60 * kSecond;
+  static constexpr Micros kDistrust = 3600 * kSecond;  // after a jump
+
+  // Call with each decision; slow drift is followed.
+  bool steady(Micros wall_us, Micros monotonic_us);
+
+ private:
+  bool started_ = false;
+  Micros offset_us_ = 0;
+  bool jumped_ = false;
+  Micros jumped_at_us_ = 0;
+};
+
+// Ages and sizes of a journal's entries, in a bounded number of samples.
+class RetentionLedger {
+ public:
+  static constexpr std::size_t kSamples = 4096;
+  static constexpr Micros kSampleSpan = 60 * kSecond;
+  static constexpr std::uint64_t kSampleBytes = 16 << 20;
+
+  // Entries up to `lsn`, behind the last that was added; `received_us` of the newest of them.
+  void add(Lsn lsn, Micros received_us, std::uint64_t bytes);
+  // After trim(upto) succeeded.
+  void trimmed(Lsn upto);
+
+  // `wall_is_steady`: see WallClockGuard; when false only the limit in bytes decides.
+  RetentionDecision decide(Micros wall_us, bool wall_is_steady,
+                           const RetentionLimits& limits) const;
+  std::uint64_t bytes() const { return bytes_; }
+  std::size_t samples() const { return samples_.size(); }
+
+ private:
+  struct Sample {
+    Lsn last;
+    Micros first_us, newest_us;
+    std::uint64_t bytes;
+  };
+  void merge_neighbours();
+
+  std::deque<Sample> samples_;
+  std::uint64_t bytes_ = 0;
+};
+
+// The ledger of a journal that was just opened, from a few of its entries: ages exact to a part in
+// kProbes, sizes evenly spread. Errors: those of read().
+Result<RetentionLedger> survey(const Journal& journal);
+
+}  // namespace oltp20::hub

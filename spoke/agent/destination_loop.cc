@@ -1,0 +1,120 @@
+#include "spoke/agent/destination_loop.h"
+
+#include <algorithm>
+
+namespace oltp20::spoke {
+namespace {
+
+constexpr Micros kLongestWait = kSecond;
+
+template <typename... Cases>
+struct Overloaded : Cases... {
+  using Cases::operator()...;
+};
+
+Now time_now() {
+  return {system_clock().monotonic_us(), system_clock().wall_us()};
+}
+
+}  // namespace
+
+class DestinationLoop::Handler final : public DeliverClient::Handler {
+ public:
+  Handler(Mailbox<Posted>* mailbox, std::uint64_t link) : mailbox_(mailbox), link_(link) {}
+  void opened() override { mailbox_->post({link_, Opened{}}); }
+  void received(DeliverDown frame) override { mailbox_->post({link_, std::move(frame)}); }
+  void closed(const Status& status) override { mailbox_->post({link_, Closed{status}}); }
+
+ private:
+  Mailbox<Posted>* const mailbox_;
+  const std::uint64_t link_;
+};
+
+DestinationLoop::DestinationLoop(DestinationLoopOptions options, std::unique_ptr<PgInbox> inbox)
+    : options_(std::move(options)),
+      inbox_(std::move(inbox)),
+      destination_(options_.core, *inbox_, random_) {}
+
+DestinationLoop::~DestinationLoop() {
+  stop();
+}
+
+void DestinationLoop::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void DestinationLoop::stop() {
+  stopping_ = true;
+  mailbox_.wake();
+  if (thread_.joinable()) thread_.join();
+}
+
+DestinationStatus DestinationLoop::status() const {
+  std::lock_guard lock(status_mutex_);
+  return status_;
+}
+
+void DestinationLoop::run() {
+  while (!stopping_) {
+    Now now = time_now();
+    last_round_us_ = now.monotonic;
+    DestinationActions actions;
+    take_events(now, &actions);
+    if (destination_.status().database_open && inbox_->take_notification())
+      destination_.database_changed(now, &actions);
+    bool more = destination_.work(now, &actions);
+    bool acted = !actions.empty();
+    carry_out(std::move(actions));
+    {
+      std::lock_guard lock(status_mutex_);
+      status_ = destination_.status();
+    }
+    if (more || acted) continue;
+    Micros wait = std::clamp<Micros>(destination_.wake_at() - now.monotonic, 0, kLongestWait);
+    mailbox_.wait(status_.database_open ? inbox_->notification_socket() : -1, wait);
+  }
+  client_.reset();
+}
+
+void DestinationLoop::take_events(Now now, DestinationActions* out) {
+  std::size_t frames = 0;
+  for (Posted& posted : mailbox_.take()) {
+    if (posted.link != link_ || !client_) continue;
+    std::visit(Overloaded{
+                   [&](Opened&) { destination_.link_opened(now, out); },
+                   [&](DeliverDown& frame) {
+                     ++frames;
+                     destination_.link_received(std::move(frame), now, out);
+                   },
+                   [&](Closed& closed) {
+                     destination_.link_closed(closed.status, now, out);
+                     client_.reset();
+                   },
+               },
+               posted.event);
+  }
+  if (client_ && frames > 0) client_->consumed(frames);
+}
+
+void DestinationLoop::carry_out(DestinationActions actions) {
+  for (DestinationAction& action : actions)
+    std::visit(Overloaded{
+                   [&](ConnectDeliver& a) { connect(a.hub); },
+                   [&](SendDown& a) {
+                     if (client_) client_->send(std::move(a.frame));
+                   },
+                   [&](DisconnectDeliver&) { client_.reset(); },
+                   [&](DestinationNotice& a) {
+                     if (options_.observe) options_.observe(a);
+                   },
+               },
+               action);
+}
+
+void DestinationLoop::connect(std::size_t hub) {
+  client_.reset();
+  handler_ = std::make_unique<Handler>(&mailbox_, ++link_);
+  client_ = DeliverClient::start(options_.hubs[hub], handler_.get());
+}
+
+}  // namespace oltp20::spoke

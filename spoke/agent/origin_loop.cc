@@ -1,0 +1,120 @@
+#include "spoke/agent/origin_loop.h"
+
+#include <algorithm>
+
+namespace oltp20::spoke {
+namespace {
+
+constexpr Micros kLongestWait = kSecond;
+
+template <typename... Cases>
+struct Overloaded : Cases... {
+  using Cases::operator()...;
+};
+
+Now time_now() {
+  return {system_clock().monotonic_us(), system_clock().wall_us()};
+}
+
+}  // namespace
+
+class OriginLoop::Handler final : public ForwardClient::Handler {
+ public:
+  Handler(Mailbox<Posted>* mailbox, std::uint64_t link) : mailbox_(mailbox), link_(link) {}
+  void opened() override { mailbox_->post({link_, Opened{}}); }
+  void received(ForwardDown frame) override { mailbox_->post({link_, std::move(frame)}); }
+  void closed(const Status& status) override { mailbox_->post({link_, Closed{status}}); }
+
+ private:
+  Mailbox<Posted>* const mailbox_;
+  const std::uint64_t link_;
+};
+
+OriginLoop::OriginLoop(OriginLoopOptions options, std::unique_ptr<PgOutbox> outbox)
+    : options_(std::move(options)),
+      outbox_(std::move(outbox)),
+      origin_({options_.spoke, options_.hubs.size()}, *outbox_, random_) {}
+
+OriginLoop::~OriginLoop() {
+  stop();
+}
+
+void OriginLoop::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void OriginLoop::stop() {
+  stopping_ = true;
+  mailbox_.wake();
+  if (thread_.joinable()) thread_.join();
+}
+
+OriginStatus OriginLoop::status() const {
+  std::lock_guard lock(status_mutex_);
+  return status_;
+}
+
+void OriginLoop::run() {
+  while (!stopping_) {
+    Now now = time_now();
+    last_round_us_ = now.monotonic;
+    OriginActions actions;
+    take_events(now, &actions);
+    if (origin_.status().database_open && outbox_->take_notification()) origin_.woken(now);
+    bool more = origin_.work(now, &actions);
+    bool acted = !actions.empty();
+    carry_out(std::move(actions));
+    {
+      std::lock_guard lock(status_mutex_);
+      status_ = origin_.status();
+    }
+    if (more || acted) continue;
+    Micros wait = std::clamp<Micros>(origin_.wake_at() - now.monotonic, 0, kLongestWait);
+    mailbox_.wait(status_.database_open ? outbox_->notification_socket() : -1, wait);
+  }
+  origin_.stop();
+  client_.reset();
+}
+
+void OriginLoop::take_events(Now now, OriginActions* out) {
+  std::size_t frames = 0;
+  for (Posted& posted : mailbox_.take()) {
+    if (posted.link != link_ || !client_) continue;
+    std::visit(Overloaded{
+                   [&](Opened&) { origin_.link_opened(now, out); },
+                   [&](ForwardDown& frame) {
+                     ++frames;
+                     origin_.link_received(std::move(frame), now, out);
+                   },
+                   [&](Closed& closed) {
+                     origin_.link_closed(closed.status, now, out);
+                     client_.reset();
+                   },
+               },
+               posted.event);
+  }
+  if (client_ && frames > 0) client_->consumed(frames);
+}
+
+void OriginLoop::carry_out(OriginActions actions) {
+  for (OriginAction& action : actions)
+    std::visit(Overloaded{
+                   [&](ConnectForward& a) { connect(a.hub); },
+                   [&](SendUp& a) {
+                     if (client_) client_->send(std::move(a.frame));
+                   },
+                   [&](DisconnectForward&) { client_.reset(); },
+                   [&](OriginNotice& a) {
+                     if (options_.observe) options_.observe(a);
+                   },
+               },
+               action);
+}
+
+void OriginLoop::connect(std::size_t hub) {
+  client_.reset();
+  handler_ = std::make_unique<Handler>(&mailbox_, ++link_);
+  client_ = ForwardClient::start(options_.hubs[hub], handler_.get());
+}
+
+}  // namespace oltp20::spoke

@@ -1,0 +1,227 @@
+#include "spoke/core/destination.h"
+
+#include <algorithm>
+
+namespace oltp20::spoke {
+namespace {
+
+constexpr Micros kLookAfter = 500 * kMillisecond;
+
+}  // namespace
+
+Destination::Destination(DestinationOptions options, Inbox& inbox, Random& random)
+    : options_(std::move(options)),
+      inbox_(inbox),
+      random_(random),
+      open_backoff_(limits::kReconnectFirst, limits::kReconnectMost),
+      link_backoff_(limits::kReconnectFirst, limits::kReconnectMost) {
+  CHECK(!options_.hubs.empty());
+}
+
+// ---- the database -------------------------------------------------------------------------------
+
+void Destination::open_database(Now now, DestinationActions* out) {
+  Result<InboxState> state = inbox_.open(options_.hubs[next_hub_]);
+  if (!state) return database_failed(state.status(), now, out);
+  open_ = true;
+  open_backoff_.reset();
+  database_ = state->database;
+  position_ = state->position;
+  marks_.clear();
+  epochs_.clear();
+  held_back_.clear();
+  for (Mark& mark : state->marks) marks_[{mark.origin, mark.epoch}] = mark;
+  for (KnownEpoch& known : state->epochs) epochs_[{known.origin, known.life.id}] = known.life;
+  out->push_back(DestinationNotice{DestinationNotice::Kind::database_open,
+                                   std::to_string(marks_.size()) + " marks"});
+}
+
+void Destination::database_failed(const Status& status, Now now, DestinationActions* out) {
+  trouble_ = status.message();
+  bool person = status.code() != Code::unavailable && status.code() != Code::conflict;
+  out->push_back(DestinationNotice{
+      person ? DestinationNotice::Kind::stalled : DestinationNotice::Kind::database_lost,
+      trouble_});
+  if (large_ && !large_->skip && open_) inbox_.abort_large();
+  open_ = false;
+  open_at_ = now.monotonic + open_backoff_.next_us(random_);
+  drop_link(now, out);
+}
+
+void Destination::database_changed(Now now, DestinationActions* out) {
+  if (open_)
+    database_failed(Status(Code::conflict, "marks or positions were changed by an operator"), now,
+                    out);
+}
+
+// ---- the link -----------------------------------------------------------------------------------
+
+void Destination::drop_link(Now now, DestinationActions* out) {
+  if (large_ && !large_->skip && open_) inbox_.abort_large();
+  large_.reset();
+  batches_.clear();
+  queued_bytes_ = 0;
+  if (link_ == Link::none) return;
+  out->push_back(DisconnectDeliver{});
+  link_ = Link::none;
+  connect_at_ = now.monotonic + link_backoff_.next_us(random_);
+}
+
+void Destination::link_opened(Now now, DestinationActions* out) {
+  if (link_ != Link::connecting) return;
+  if (!open_) return drop_link(now, out);
+  link_ = Link::greeting;
+  DeliverHello hello;
+  hello.spoke = options_.spoke;
+  hello.database = database_;
+  hello.subscribe = options_.subscribe;
+  hello.start_now = options_.start_now;
+  if (position_) hello.positions.push_back(*position_);
+  hello.window_bytes = limits::kDeliverWindowBytes;
+  for (const auto& [key, mark] : marks_)
+    if (epochs_.contains(key)) hello.known.push_back(key);
+  out->push_back(SendDown{hello});
+}
+
+void Destination::link_closed(const Status& status, Now now, DestinationActions* out) {
+  if (link_ == Link::none) return;
+  trouble_ = status.message();
+  bool person = status.code() == Code::denied || status.code() == Code::conflict ||
+                status.code() == Code::invalid;
+  out->push_back(DestinationNotice{
+      person ? DestinationNotice::Kind::stalled : DestinationNotice::Kind::link_lost, trouble_});
+  if (link_ == Link::streaming && now.monotonic - streaming_since_ > limits::kReconnectMost)
+    link_backoff_.reset();
+  drop_link(now, out);
+  if (options_.hubs.size() > 1) {  // another hub's stream has a position of its own
+    next_hub_ = (next_hub_ + 1) % options_.hubs.size();
+    open_ = false;
+    open_at_ = connect_at_;
+  }
+}
+
+void Destination::link_received(DeliverDown frame, Now now, DestinationActions* out) {
+  if (!open_ || link_ == Link::none) return;
+  if (const auto* down = std::get_if<DeliverWelcome>(&frame)) {
+    if (link_ == Link::greeting) welcome(*down, now, out);
+  } else if (auto* down = std::get_if<DeliverBatch>(&frame)) {
+    if (link_ != Link::streaming) return;
+    queued_bytes_ += window_cost(*down);
+    batches_.push_back(std::move(*down));
+  } else if (const auto* down = std::get_if<Goodbye>(&frame)) {
+    link_closed(Status(down->code, "the hub says: " + down->reason), now, out);
+  }
+}
+
+void Destination::welcome(const DeliverWelcome& frame, Now now, DestinationActions* out) {
+  if (frame.hub != options_.hubs[next_hub_])
+    return link_closed(
+        Status(Code::conflict, "the hub calls itself " + frame.hub +
+                                   ", the configuration calls it " + options_.hubs[next_hub_]),
+        now, out);
+  hub_ = frame.hub;
+  if (Status status = adopt_position(frame.from); !status) return database_failed(status, now, out);
+  narrowed_ = frame.narrowed;
+  applied_ = durable_ = frame.from.lsn;
+  consumed_bytes_ = 0;
+  link_ = Link::streaming;
+  streaming_since_ = now.monotonic;
+  look_at_ = now.monotonic + kLookAfter;
+  trouble_.clear();
+  if (frame.restarted)
+    out->push_back(DestinationNotice{
+        DestinationNotice::Kind::restarted,
+        "the hub's stream begins anew for this database; marks keep out what it has" +
+            (frame.trimmed_to == 0
+                 ? std::string()
+                 : "; the hub no longer keeps up to lsn " + std::to_string(frame.trimmed_to))});
+  for (const std::string& pattern : narrowed_)
+    out->push_back(
+        DestinationNotice{DestinationNotice::Kind::narrowed,
+                          "the hub's policy lets this spoke receive only part of " + pattern});
+  out->push_back(DestinationNotice{
+      DestinationNotice::Kind::attached,
+      "to hub " + hub_ + ", going on behind lsn " + std::to_string(frame.from.lsn)});
+}
+
+// From here on the database has a position of this stream, so that every group can compare it.
+Status Destination::adopt_position(const StreamPosition& from) {
+  if (position_ == from) return {};
+  ApplyGroup group;
+  group.expected_position = position_;
+  group.position = from;
+  OLTP20_TRY(inbox_.apply(group));
+  position_ = from;
+  return {};
+}
+
+// ---- work
+// ----------------------------------------------------------------------------------------
+
+bool Destination::work(Now now, DestinationActions* out) {
+  if (!open_) {
+    if (now.monotonic < open_at_) return false;
+    open_database(now, out);
+    return open_;
+  }
+  if (link_ == Link::none) {
+    if (now.monotonic >= connect_at_) {
+      link_ = Link::connecting;
+      out->push_back(ConnectDeliver{next_hub_});
+    }
+    return false;
+  }
+  if (link_ != Link::streaming) return false;
+  if (!batches_.empty()) return apply_some(now, out);
+  if (Status status = look_after(now, out); !status) database_failed(status, now, out);
+  return false;
+}
+
+// ---- afterwards ---------------------------------------------------------------------------------
+
+void Destination::acknowledge(DestinationActions* out) {
+  out->push_back(SendDown{DeliverAck{consumed_bytes_, applied_, durable_}});
+}
+
+// While nothing comes: what has been flushed is receipted, and whether an operator has closed a gap
+// shows as a conflict of the position.
+Status Destination::look_after(Now now, DestinationActions* out) {
+  if (large_ || now.monotonic < look_at_) return {};
+  look_at_ = now.monotonic + kLookAfter;
+  if (durable_ < applied_) {
+    Result<bool> flushed = inbox_.flushed();
+    if (!flushed) return flushed.status();
+    if (*flushed) {
+      durable_ = applied_;
+      acknowledge(out);
+    }
+  }
+  if (held_back_.empty()) return {};
+  ApplyGroup group;
+  group.expected_position = position_;
+  group.position = *position_;
+  return inbox_.apply(group);
+}
+
+Micros Destination::wake_at() const {
+  if (!open_) return open_at_;
+  if (link_ == Link::none) return connect_at_;
+  bool look = link_ == Link::streaming && (durable_ < applied_ || !held_back_.empty());
+  return look ? look_at_ : std::numeric_limits<Micros>::max();
+}
+
+DestinationStatus Destination::status() const {
+  DestinationStatus out;
+  out.database_open = open_;
+  out.attached = link_ == Link::streaming;
+  out.hub = hub_;
+  if (position_) out.position = *position_;
+  out.marks = marks_.size();
+  out.held_back = held_back_.size();
+  out.queued_bytes = queued_bytes_;
+  out.narrowed = narrowed_;
+  out.trouble = trouble_;
+  return out;
+}
+
+}  // namespace oltp20::spoke

@@ -1,0 +1,187 @@
+// Destination: takes what a hub delivers and has it written, each transaction once, in order,
+// whole.
+//
+// Marks say how far each (origin, epoch) has been applied; they and the stream's position move by
+// compare-and-set in the SQL transaction that writes the rows. A hole in front of an origin holds
+// that origin back and nobody else. A transaction that the database refuses is put aside alone.
+//
+// One step function: tell it what the link says, then call work() until it returns false. One
+// thread, the inbox's. Time and chance are passed in.
+#pragma once
+
+#include <deque>
+#include <limits>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/backoff.h"
+#include "common/base/limits.h"
+#include "common/base/random.h"
+#include "common/wire/frames.h"
+#include "spoke/core/inbox.h"
+#include "spoke/core/now.h"
+
+namespace oltp20::spoke {
+
+struct DestinationOptions {
+  std::string spoke;
+  std::vector<std::string> subscribe;
+  bool start_now = false;
+  std::vector<std::string> hubs;  // names, in the order of the endpoints
+};
+
+// ---- actions ----
+struct ConnectDeliver {
+  std::size_t hub = 0;
+};
+struct SendDown {
+  DeliverUp frame;
+};
+struct DisconnectDeliver {};
+struct DestinationNotice {
+  enum class Kind {
+    database_open,
+    database_lost,
+    attached,
+    link_lost,
+    applied,      // transactions, bytes, latency_us since the newest was written at its origin
+    duplicate,    // transactions
+    dead_letter,  // transactions = 1
+    gap,
+    restarted,
+    narrowed,
+    stalled,
+  };
+  Kind kind;
+  std::string text;
+  std::uint64_t transactions = 0, bytes = 0;
+  Micros latency_us = 0;
+};
+using DestinationAction =
+    std::variant<ConnectDeliver, SendDown, DisconnectDeliver, DestinationNotice>;
+using DestinationActions = std::vector<DestinationAction>;
+
+struct DestinationStatus {
+  bool database_open = false;
+  bool attached = false;
+  std::string hub;
+  StreamPosition position;
+  std::size_t marks = 0, held_back = 0;
+  std::uint64_t queued_bytes = 0;
+  std::vector<std::string> narrowed;
+  std::string trouble;
+};
+
+class Destination {
+ public:
+  Destination(DestinationOptions options, Inbox& inbox, Random& random);
+
+  void link_opened(Now now, DestinationActions* out);
+  void link_received(DeliverDown frame, Now now, DestinationActions* out);
+  void link_closed(const Status& status, Now now, DestinationActions* out);
+  // An operator changed marks or positions: they are read again.
+  void database_changed(Now now, DestinationActions* out);
+  bool work(Now now, DestinationActions* out);
+  Micros wake_at() const;
+  DestinationStatus status() const;
+
+ private:
+  enum class Link { none, connecting, greeting, streaming };
+  // A group under construction.
+  struct Building {
+    ApplyGroup group;
+    std::map<OriginEpoch, std::size_t> mark_of;                // index in group.marks
+    std::vector<std::shared_ptr<const std::string>> contents;  // of each transaction
+    std::uint64_t bytes = 0, duplicates = 0;
+    std::int64_t newest_us = 0;
+    bool empty() const { return group.marks.empty() && group.epochs.empty() && group.gaps.empty(); }
+  };
+  // A large transaction that is being written as its parts come.
+  struct Large {
+    OriginEpoch key;
+    Seq seq = 0;
+    bool skip = false;  // a duplicate, held back, or refused: its parts are only counted
+    std::uint32_t next_part = 0;
+    std::optional<ContentHasher> hasher;
+    MarkMove mark;
+    std::optional<Overlap> overlap;
+    std::uint64_t bytes = 0;
+    std::int64_t newest_us = 0;
+  };
+
+  void open_database(Now now, DestinationActions* out);
+  void database_failed(const Status& status, Now now, DestinationActions* out);
+  void drop_link(Now now, DestinationActions* out);
+  void welcome(const DeliverWelcome& frame, Now now, DestinationActions* out);
+  Status adopt_position(const StreamPosition& from);
+
+  bool apply_some(Now now, DestinationActions* out);
+  Status add_batch(const DeliverBatch& batch, Building* building, Now now, DestinationActions* out);
+  void add_run(const DeliverRun& run, Building* building);
+  void add_span(const DeliverSpan& span, Building* building, DestinationActions* out);
+  Status add_small(const DeliverPart& part, const PartView& view, Building* building,
+                   DestinationActions* out);
+  enum class Admission { apply, duplicate, held_back };
+  Admission admit(const OriginEpoch& key, Seq prev, Seq to, Building* building,
+                  DestinationActions* out);
+  Admission admit_life(const OriginEpoch& key, Building* building, DestinationActions* out);
+  std::optional<Seq> mark_of(const OriginEpoch& key, const Building& building) const;
+  void move_mark(const OriginEpoch& key, Seq prev, Seq to, Building* building);
+  void hold_back(const OriginEpoch& key, Seq from, Seq to, std::string reason, Building* building,
+                 DestinationActions* out);
+  std::optional<Overlap> overlap_of(const PartView& part, const Building& building) const;
+  static Result<IncomingTransaction> rows_of(const PartView& view);
+  static Status protocol_error(const std::string& what);
+
+  Status commit(Building* building, const StreamPosition& position, Now now,
+                DestinationActions* out);
+  Status commit_one_by_one(const Building& building, const StreamPosition& position,
+                           DestinationActions* out);
+  Status put_aside(const IncomingTransaction& transaction, std::string content,
+                   const MarkMove& mark, const Status& why, DestinationActions* out);
+
+  Status large_part(const DeliverPart& part, const PartView& view, const StreamPosition& next,
+                    Now now, DestinationActions* out);
+  Status begin_large(const DeliverPart& part, const PartView& view, DestinationActions* out);
+  Status end_large(const DeliverPart& part, const StreamPosition& next, Now now,
+                   DestinationActions* out);
+  Status refuse_large(const Status& why, DestinationActions* out);
+
+  void acknowledge(DestinationActions* out);
+  Status look_after(Now now, DestinationActions* out);
+
+  const DestinationOptions options_;
+  Inbox& inbox_;
+  Random& random_;
+
+  bool open_ = false;
+  Micros open_at_ = 0;
+  Backoff open_backoff_;
+  Incarnation database_;
+  std::optional<StreamPosition> position_;  // as the database has it
+  std::map<OriginEpoch, Mark> marks_;
+  std::map<OriginEpoch, EpochInfo> epochs_;
+  std::set<OriginEpoch> held_back_;
+
+  Link link_ = Link::none;
+  Micros connect_at_ = 0;
+  Backoff link_backoff_;
+  std::size_t next_hub_ = 0;
+  std::string hub_;
+  Micros streaming_since_ = 0;
+  std::deque<DeliverBatch> batches_;
+  std::uint64_t queued_bytes_ = 0;
+  std::uint64_t consumed_bytes_ = 0;
+  StreamPosition before_;  // the stream's position in front of the batch that is being added
+  std::optional<Large> large_;
+  Lsn applied_ = 0, durable_ = 0;
+  Micros look_at_ = 0;
+  std::vector<std::string> narrowed_;
+  std::string trouble_;
+};
+
+}  // namespace oltp20::spoke

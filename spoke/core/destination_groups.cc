@@ -1,0 +1,289 @@
+// Groups: what is put into one SQL transaction, and what becomes of it.
+#include <algorithm>
+
+#include "spoke/core/destination.h"
+
+namespace oltp20::spoke {
+namespace {
+
+std::string name_of(const OriginEpoch& key) {
+  return "spoke/" + key.origin + " epoch " + to_hex(key.epoch);
+}
+
+// Inbox rule 4: the message of a content error names its SQLSTATE.
+std::string sqlstate_of(const Status& status) {
+  constexpr std::string_view kWord = "SQLSTATE ";
+  std::size_t at = status.message().find(kWord);
+  return at == std::string::npos ? "" : status.message().substr(at + kWord.size(), 5);
+}
+
+}  // namespace
+
+Status Destination::protocol_error(const std::string& what) {
+  return Status(Code::corrupt, "what the hub delivers cannot be trusted: " + what);
+}
+
+bool Destination::apply_some(Now now, DestinationActions* out) {
+  Building building;
+  StreamPosition position = *position_;
+  while (!batches_.empty() && building.bytes < limits::kApplyGroupBytes &&
+         building.group.transactions.size() < limits::kApplyGroup) {
+    DeliverBatch batch = std::move(batches_.front());
+    batches_.pop_front();
+    std::uint64_t cost = window_cost(batch);
+    before_ = position;
+    if (Status status = add_batch(batch, &building, now, out); !status) {
+      if (status.code() == Code::corrupt) {
+        link_closed(status, now, out);
+      } else {
+        database_failed(status, now, out);
+      }
+      return false;
+    }
+    if (batch.complete) position = batch.position;
+    queued_bytes_ -= cost;
+    consumed_bytes_ += cost;
+    if (large_) break;
+  }
+  if (!(position == *position_ && building.empty()))
+    if (Status status = commit(&building, position, now, out); !status) {
+      database_failed(status, now, out);
+      return false;
+    }
+  acknowledge(out);
+  return true;
+}
+
+Status Destination::add_batch(const DeliverBatch& batch, Building* building, Now now,
+                              DestinationActions* out) {
+  for (std::size_t i = 0; i < batch.items.size(); ++i) {
+    const DeliverItem& item = batch.items[i];
+    const auto* part = std::get_if<DeliverPart>(&item);
+    if (large_ && !part) return protocol_error("something else inside a large transaction");
+    if (const auto* run = std::get_if<DeliverRun>(&item)) add_run(*run, building);
+    if (const auto* span = std::get_if<DeliverSpan>(&item)) add_span(*span, building, out);
+    if (!part) continue;
+    Result<PartView> view = PartView::parse(*part->bytes);
+    if (!view) return protocol_error(view.status().message());
+    if (!large_ && view->last && view->part_no == 0) {
+      OLTP20_TRY(add_small(*part, *view, building, out));
+      continue;
+    }
+    if (!building->empty()) OLTP20_TRY(commit(building, before_, now, out));
+    *building = {};
+    bool ends = batch.complete && i + 1 == batch.items.size();
+    OLTP20_TRY(large_part(*part, *view, ends ? batch.position : *position_, now, out));
+  }
+  return {};
+}
+
+void Destination::add_run(const DeliverRun& run, Building* building) {
+  OriginEpoch key{run.origin, run.life.id};
+  if (!epochs_.emplace(key, run.life).second) return;
+  building->group.epochs.push_back({run.origin, run.life});
+}
+
+void Destination::add_span(const DeliverSpan& span, Building* building, DestinationActions* out) {
+  OriginEpoch key{span.origin, span.epoch};
+  if (!mark_of(key, *building)) return;  // the mark will begin with the first thing that matches
+  if (admit(key, span.from, span.to, building, out) == Admission::apply)
+    move_mark(key, span.from, span.to, building);
+}
+
+std::optional<Seq> Destination::mark_of(const OriginEpoch& key, const Building& building) const {
+  if (auto at = building.mark_of.find(key); at != building.mark_of.end())
+    return building.group.marks[at->second].next;
+  if (auto at = marks_.find(key); at != marks_.end()) return at->second.seq;
+  return std::nullopt;
+}
+
+Destination::Admission Destination::admit(const OriginEpoch& key, Seq prev, Seq to,
+                                          Building* building, DestinationActions* out) {
+  if (held_back_.contains(key)) return Admission::held_back;
+  std::optional<Seq> mark = mark_of(key, *building);
+  if (!mark) return admit_life(key, building, out);
+  if (*mark >= to) {
+    ++building->duplicates;
+    return Admission::duplicate;
+  }
+  if (prev <= *mark) return Admission::apply;
+  hold_back(key, *mark, prev,
+            "transactions " + std::to_string(*mark + 1) + " to " + std::to_string(prev) +
+                " have not come by hub " + hub_,
+            building, out);
+  return Admission::held_back;
+}
+
+// The first transaction of a life: its parent must have been applied up to the fork (protocol
+// rule 5), where anything of the parent was ever applied here.
+Destination::Admission Destination::admit_life(const OriginEpoch& key, Building* building,
+                                               DestinationActions* out) {
+  auto life = epochs_.find(key);
+  if (life == epochs_.end() || life->second.parent.is_zero()) return Admission::apply;
+  OriginEpoch parent{key.origin, life->second.parent};
+  std::optional<Seq> mark = mark_of(parent, *building);
+  if (!mark || *mark >= life->second.fork.seq) return Admission::apply;
+  held_back_.insert(key);
+  hold_back(parent, *mark, life->second.fork.seq,
+            "its next life continues behind transaction " + std::to_string(life->second.fork.seq) +
+                ", and transactions " + std::to_string(*mark + 1) +
+                " to there have not come by hub " + hub_,
+            building, out);
+  return Admission::held_back;
+}
+
+void Destination::hold_back(const OriginEpoch& key, Seq from, Seq to, std::string reason,
+                            Building* building, DestinationActions* out) {
+  held_back_.insert(key);
+  out->push_back(
+      DestinationNotice{DestinationNotice::Kind::gap,
+                        name_of(key) + " is held back: " + reason +
+                            "; when they are lost for good: select oltp20.close_gap(…)"});
+  building->group.gaps.push_back({key.origin, key.epoch, from, to, before_, std::move(reason)});
+}
+
+void Destination::move_mark(const OriginEpoch& key, Seq prev, Seq to, Building* building) {
+  auto [at, fresh] = building->mark_of.try_emplace(key, building->group.marks.size());
+  if (!fresh) {
+    building->group.marks[at->second].next = to;
+    return;
+  }
+  auto mark = marks_.find(key);
+  MarkMove move{key.origin, key.epoch, std::nullopt, prev, to};
+  if (mark != marks_.end()) {
+    move.expected = mark->second.seq;
+    move.base = mark->second.base;
+  }
+  building->group.marks.push_back(std::move(move));
+}
+
+std::optional<Overlap> Destination::overlap_of(const PartView& part, const Building&) const {
+  if (!part.header.overlap) return std::nullopt;
+  auto known = epochs_.find({part.header.origin, part.header.epoch});
+  if (known == epochs_.end() || known->second.parent.is_zero()) return std::nullopt;
+  return Overlap{known->second.parent, known->second.fork.seq};
+}
+
+Result<IncomingTransaction> Destination::rows_of(const PartView& view) {
+  IncomingTransaction out;
+  out.origin = view.header.origin;
+  out.epoch = view.header.epoch;
+  out.seq = view.header.seq;
+  out.rows.reserve(view.rows.size());
+  for (std::uint32_t i = 0; i < view.rows.size(); ++i) {
+    if (view.rows[i].withheld) continue;
+    Result<MessageRow> row = parse_row(view.rows[i]);
+    if (!row) return row.status();
+    out.rows.push_back({view.first_position + i, *row});
+  }
+  return out;
+}
+
+Status Destination::add_small(const DeliverPart& part, const PartView& view, Building* building,
+                              DestinationActions* out) {
+  if (content_hash_of_single(view) != part.content)
+    return protocol_error("the content hash of transaction " + std::to_string(view.header.seq) +
+                          " of spoke/" + view.header.origin + " does not match its rows");
+  OriginEpoch key{view.header.origin, view.header.epoch};
+  if (admit(key, part.prev, view.header.seq, building, out) != Admission::apply) return {};
+  move_mark(key, part.prev, view.header.seq, building);
+  building->bytes += part.bytes->size();
+  Result<IncomingTransaction> transaction = rows_of(view);
+  if (!transaction) {
+    building->group.dead_letters.push_back({key.origin,
+                                            key.epoch,
+                                            view.header.seq,
+                                            {*part.bytes},
+                                            "",
+                                            transaction.status().message()});
+    return {};
+  }
+  if (transaction->rows.empty()) return {};
+  transaction->overlap = overlap_of(view, *building);
+  building->newest_us = std::max(building->newest_us, transaction->rows.back().row.sent_at_us);
+  building->group.transactions.push_back(std::move(*transaction));
+  building->group.keep_alive.push_back(part.bytes);
+  building->contents.push_back(part.bytes);
+  return {};
+}
+
+Status Destination::commit(Building* building, const StreamPosition& position, Now now,
+                           DestinationActions* out) {
+  ApplyGroup& group = building->group;
+  group.expected_position = position_;
+  group.position = position;
+  Status status = inbox_.apply(group);
+  if (!status && status.code() == Code::invalid && !group.transactions.empty())
+    status = commit_one_by_one(*building, position, out);
+  OLTP20_TRY(status);
+  position_ = position;
+  applied_ = position.lsn;
+  for (const MarkMove& move : group.marks)
+    marks_[{move.origin, move.epoch}] = {move.origin, move.epoch, move.base, move.next};
+  for (const DeadLetter& letter : group.dead_letters)
+    out->push_back(DestinationNotice{DestinationNotice::Kind::dead_letter, letter.error, 1});
+  if (building->duplicates != 0)
+    out->push_back(DestinationNotice{DestinationNotice::Kind::duplicate, "", building->duplicates});
+  if (!group.transactions.empty())
+    out->push_back(DestinationNotice{DestinationNotice::Kind::applied, "",
+                                     group.transactions.size(), building->bytes,
+                                     now.wall - building->newest_us});
+  return {};
+}
+
+// The database refused something in the group: each transaction alone, so that only the one at
+// fault is put aside.
+Status Destination::commit_one_by_one(const Building& building, const StreamPosition& position,
+                                      DestinationActions* out) {
+  const ApplyGroup& group = building.group;
+  ApplyGroup rest;
+  rest.expected_position = position_;
+  rest.position = position;
+  rest.epochs = group.epochs;
+  rest.gaps = group.gaps;
+  rest.dead_letters = group.dead_letters;
+  std::map<OriginEpoch, MarkMove> at;
+  for (const MarkMove& move : group.marks) at[{move.origin, move.epoch}] = move;
+  for (std::size_t i = 0; i < group.transactions.size(); ++i) {
+    const IncomingTransaction& transaction = group.transactions[i];
+    MarkMove& mark = at[{transaction.origin, transaction.epoch}];
+    Seq last = mark.next;
+    mark.next = transaction.seq;
+    ApplyGroup one;
+    one.expected_position = position_;
+    one.position = *position_;
+    one.transactions = {transaction};
+    one.marks = {mark};
+    Status status = inbox_.apply(one);
+    if (!status && status.code() == Code::invalid)
+      status = put_aside(transaction, *building.contents[i], mark, status, out);
+    OLTP20_TRY(status);
+    mark.expected = transaction.seq;
+    mark.next = last;
+  }
+  for (auto& [key, mark] : at)
+    if (mark.expected != mark.next) rest.marks.push_back(mark);
+  return inbox_.apply(rest);
+}
+
+Status Destination::put_aside(const IncomingTransaction& transaction, std::string content,
+                              const MarkMove& mark, const Status& why, DestinationActions* out) {
+  ApplyGroup one;
+  one.expected_position = position_;
+  one.position = *position_;
+  one.marks = {mark};
+  one.dead_letters.push_back({transaction.origin,
+                              transaction.epoch,
+                              transaction.seq,
+                              {std::move(content)},
+                              sqlstate_of(why),
+                              why.message()});
+  OLTP20_TRY(inbox_.apply(one));
+  out->push_back(DestinationNotice{DestinationNotice::Kind::dead_letter,
+                                   "transaction " + std::to_string(transaction.seq) + " of spoke/" +
+                                       transaction.origin + ": " + why.message(),
+                                   1});
+  return {};
+}
+
+}  // namespace oltp20::spoke

@@ -1,0 +1,75 @@
+#include "spoke/database/capture_sql.h"
+
+namespace oltp20::spoke {
+
+namespace {
+
+// Rows and markers of the transactions that `condition` selects; `bytes` is null for markers.
+std::string raw(const std::string& condition) {
+  return "select xid, position, coalesce(octet_length(payload), 0) "
+         "+ coalesce(octet_length(headers::text), 0) as bytes "
+         "from message.outgoing where " +
+         condition +
+         " union all select xid, position, null::integer from oltp20.marker where not again and " +
+         condition;
+}
+
+const std::string kBegunSince = "xid >= pg_snapshot_xmax($1::text::pg_snapshot)";
+const std::string kInProgress = "xid = any (array(select pg_snapshot_xip($1::text::pg_snapshot)))";
+
+std::string grouped(const std::string& further) {
+  return "select xid, max(position) as place, count(bytes) as rows, sum(bytes) as bytes, "
+         "max(bytes) as largest from (" +
+         raw(kBegunSince + further) + " union all " + raw(kInProgress + further) +
+         ") as r group by xid having count(bytes) > 0";
+}
+
+}  // namespace
+
+std::string take_tick_sql(bool wal_visible) {
+  const std::string lsn = wal_visible ? "pg_current_wal_insert_lsn()" : "'0/0'::pg_lsn";
+  // An anchor may be taken up by whoever just began the epoch, though its number is not known to
+  // them: the snapshot says that it is the one.
+  return "with newest as materialized (select t.* from oltp20.tick t order by number desc limit 1),"
+         " fits as materialized (select *, snapshot::text = $1 and (number = $2::bigint "
+         "or ($3::boolean and last = 0)) as ok from newest), "
+         "pending as materialized (" +
+         grouped("") +
+         "), "
+         "total as (select count(*) as transactions from pending), "
+         "taken as (insert into oltp20.tick (number, epoch, previous, snapshot, first, last, "
+         "opens_epoch, system_identifier, timeline, wal_lsn) "
+         "select number + 1, epoch, snapshot, pg_current_snapshot(), last + 1, "
+         "last + transactions, $3::boolean or (opens_epoch and last = 0 and number > 0), $4, "
+         "$5::bigint, " +
+         lsn +
+         " from fits, total where ok and transactions > 0 returning *) "
+         "select place, xid, rows, bytes, largest, tick, epoch, snapshot from ("
+         "select -1::bigint as place, case when f.ok then 1 else 0 end as xid, "
+         "t.first as rows, t.last as bytes, pg_wal_lsn_diff(t.wal_lsn, '0/0')::bigint as largest, "
+         "t.number as tick, t.epoch::text || case when t.opens_epoch then '+' else '' end as epoch,"
+         " t.snapshot::text as snapshot from fits f left join taken t on true "
+         "union all (select place, xid::text::bigint, rows, bytes, largest, null, null, null "
+         "from pending where (select ok from fits) order by place limit $6::bigint)) as answer "
+         "order by place";
+}
+
+std::string transactions_sql() {
+  return grouped(" and pg_visible_in_snapshot(xid, $2::text::pg_snapshot)") +
+         " and max(position) > $3::bigint order by place limit $4::bigint";
+}
+
+// The lateral join walks the array in its order; the reader verifies that it did.
+const char* const kRowsSql =
+    "select o.* from unnest($1::text::xid8[]) with ordinality as wanted (xid, place), "
+    "lateral (select wanted.place, m.position, m.id, m.type, "
+    "case when isfinite(m.date) then m.date - date '2000-01-01' "
+    "when m.date > date '2000-01-01' then 2147483647 "
+    "when m.date is not null then -2147483648 end as date, "
+    "m.payload, m.headers::text, m.destination, m.sent_at from message.outgoing m "
+    "where m.xid = wanted.xid "
+    "and m.position > case when wanted.place = 1 then $2::bigint "
+    "else -9223372036854775808 end "
+    "order by m.position) as o limit $3::bigint";
+
+}  // namespace oltp20::spoke

@@ -1,0 +1,417 @@
+#include "spoke/database/pg_inbox.h"
+
+#include <array>
+#include <set>
+
+#include "spoke/database/schema.h"
+#include "spoke/database/session.h"
+#include "spoke/database/values.h"
+
+namespace oltp20::spoke {
+
+namespace {
+
+constexpr std::size_t kColumns = 11;
+const std::array<std::string, kColumns> kIncomingColumns = {
+    "origin", "epoch",   "seq",     "position",    "id",     "type",
+    "date",   "payload", "headers", "destination", "sent_at"};
+
+// Leaves an apply whose expectation the database does not meet; nothing has happened then.
+struct Mismatch {
+  std::string what;
+};
+
+Status content_error(const std::string& state, const std::string& sentence) {
+  return Status(Code::invalid, "SQLSTATE " + state + ": " + sentence);
+}
+
+bool has_nul(const std::optional<std::string_view>& text) {
+  return text && text->find('\0') != std::string_view::npos;
+}
+
+// libpqxx takes C strings: a NUL would silently cut the text, and PostgreSQL has no NUL in text.
+Status check_text(const IncomingTransaction& transaction) {
+  for (const IncomingRow& row : transaction.rows)
+    if (has_nul(row.row.type) || has_nul(row.row.payload) || has_nul(row.row.headers) ||
+        has_nul(row.row.destination))
+      return content_error("22021", transaction.origin + "/" + std::to_string(transaction.seq) +
+                                        " has a NUL byte in a text");
+  return {};
+}
+
+class Notifications final : public pqxx::notification_receiver {
+ public:
+  explicit Notifications(pqxx::connection_base& connection)
+      : notification_receiver(connection, "oltp20_inbox") {}
+  void operator()(const std::string&, int) override {}
+};
+
+class LibpqxxInbox final : public PgInbox {
+ public:
+  explicit LibpqxxInbox(PgInboxOptions options) : options_(std::move(options)) {}
+  ~LibpqxxInbox() override { close(); }
+
+  Result<InboxState> open(const std::string& hub) override;
+  Status apply(const ApplyGroup& group) override;
+  Status begin_large(const MarkMove& mark) override;
+  Status add_rows(const IncomingTransaction& rows) override;
+  Status commit_large(const std::optional<StreamPosition>& expected,
+                      const StreamPosition& next) override;
+  void abort_large() override;
+  Result<bool> flushed() override;
+  int notification_socket() override { return session_ ? session_->connection().sock() : -1; }
+  bool take_notification() override;
+
+ private:
+  using Sql = pqxx::transaction_base;
+  using Ids = std::set<RowId>;
+
+  pqxx::connection& connection() { return session_->connection(); }
+  void prepare();
+  InboxState read_state();
+  Incarnation current_life();
+  void move_mark(Sql& sql, const MarkMove& move);
+  void move_position(Sql& sql, const std::optional<StreamPosition>& expected,
+                     const StreamPosition& next);
+  Ids known_ids(Sql& sql, const ApplyGroup* group, const IncomingTransaction& transaction);
+  void copy_rows(Sql& sql, const std::vector<const IncomingTransaction*>& transactions,
+                 const std::vector<Ids>& skip);
+  void copy_group(Sql& sql, const ApplyGroup& group);
+  void keep_exceptions(Sql& sql, const ApplyGroup& group);
+  void force_flush();
+
+  template <typename Body>
+  auto run(const char* doing, Body body) -> decltype(body()) {
+    if (!session_) return Status(Code::unavailable, std::string(doing) + ": not connected");
+    auto result = guard(std::string(doing) + " in " + session_->label(), [&]() -> decltype(body()) {
+      try {
+        return body();
+      } catch (const Mismatch& mismatch) {
+        return Status(Code::conflict,
+                      session_->label() + ": " + mismatch.what + "; open again to see where it is");
+      }
+    });
+    if (!result.is_ok() && !session_->connection().is_open()) close();
+    return result;
+  }
+  void close() {
+    large_.reset();
+    notifications_.reset();
+    session_.reset();
+  }
+
+  PgInboxOptions options_;
+  std::string hub_;
+  std::unique_ptr<Session> session_;
+  std::unique_ptr<Notifications> notifications_;
+  std::unique_ptr<pqxx::work> large_;
+  bool wal_visible_ = false;
+  std::uint64_t commits_ = 0;    // of this connection
+  std::uint64_t flushed_ = 0;    // of them, known to be durable
+  std::uint64_t asked_for_ = 0;  // commits that the last flushed() was about
+};
+
+void LibpqxxInbox::prepare() {
+  pqxx::connection& c = connection();
+  c.prepare("mark_move",
+            "update oltp20.mark set seq = $4::bigint where origin = $1 and epoch = $2::uuid "
+            "and seq = $3::bigint");
+  c.prepare("mark_make",
+            "insert into oltp20.mark (origin, epoch, base, seq) values ($1, $2::uuid, $3::bigint, "
+            "$4::bigint) on conflict do nothing");
+  c.prepare("position_move",
+            "update oltp20.stream_position set incarnation = $2::uuid, lsn = $3::bigint, "
+            "hash = $4::bytea where hub = $1 and incarnation = $5::uuid and lsn = $6::bigint "
+            "and hash = $7::bytea");
+  c.prepare("position_make",
+            "insert into oltp20.stream_position (hub, incarnation, lsn, hash) values ($1, $2::uuid,"
+            " $3::bigint, $4::bytea) on conflict do nothing");
+  c.prepare("known_ids",
+            "select id::text from message.incoming where origin = $1 and epoch = $2::uuid "
+            "and seq > $3::bigint and id = any ($4::text::uuid[])");
+}
+
+// The life of this database; a new one when another server, or another timeline of it, answers.
+Incarnation LibpqxxInbox::current_life() {
+  const WalIdentity wal = wal_identity(*session_);
+  wal_visible_ = wal.visible;
+  pqxx::work sql(connection());
+  pqxx::result known = sql.exec(
+      "select incarnation::text, system_identifier, timeline from oltp20.database_life "
+      "order by number desc limit 1");
+  const bool same =
+      !known.empty() && (!wal.visible || (known[0][1].c_str() == wal.system_identifier &&
+                                          known[0][2].as<std::int64_t>() == wal.timeline));
+  if (same) return id_of_uuid<Incarnation>(known[0][0].c_str());
+  const Incarnation life = id_of_uuid<Incarnation>(
+      sql.exec_params1("insert into oltp20.database_life (system_identifier, timeline) "
+                       "values ($1, $2::bigint) returning incarnation::text",
+                       wal.system_identifier, wal.timeline)[0]
+          .c_str());
+  sql.exec0("set local synchronous_commit = on");  // receipts speak of it
+  sql.commit();
+  return life;
+}
+
+InboxState LibpqxxInbox::read_state() {
+  InboxState state;
+  state.database = current_life();
+  pqxx::transaction<pqxx::repeatable_read, pqxx::read_only> sql(connection());
+  for (const auto& row : sql.exec_params(
+           "select incarnation::text, lsn, hash from oltp20.stream_position where hub = $1", hub_))
+    state.position = StreamPosition{id_of_uuid<Incarnation>(row[0].c_str()), row[1].as<Lsn>(),
+                                    Hash::from(bytea_bytes(row[2].c_str()))};
+  for (const auto& row : sql.exec("select origin, epoch::text, base, seq from oltp20.mark"))
+    state.marks.push_back(
+        {row[0].c_str(), id_of_uuid<Epoch>(row[1].c_str()), row[2].as<Seq>(), row[3].as<Seq>()});
+  for (const auto& row : sql.exec("select origin, epoch::text, parent::text, fork_seq, fork_chain "
+                                  "from oltp20.known_epoch"))
+    state.epochs.push_back({row[0].c_str(),
+                            {id_of_uuid<Epoch>(row[1].c_str()),
+                             id_of_uuid<Epoch>(row[2].c_str()),
+                             {row[3].as<Seq>(), Hash::from(bytea_bytes(row[4].c_str()))}}});
+  return state;
+}
+
+Result<InboxState> LibpqxxInbox::open(const std::string& hub) {
+  const bool reuse = session_ && session_->connection().is_open() && !large_;
+  hub_ = hub;
+  if (reuse) return run("reading the inbox", [&]() -> Result<InboxState> { return read_state(); });
+  close();
+  auto session = Session::connect({options_.url, "oltp20-spoke inbox"});
+  if (!session) return session.status();
+  session_ = std::move(*session);
+  commits_ = flushed_ = asked_for_ = 0;
+  Result<InboxState> state = run("opening the inbox", [&]() -> Result<InboxState> {
+    OLTP20_TRY(check_database(*session_));
+    OLTP20_TRY(take_agent_lock(*session_, AgentLock::inbox));
+    pqxx::nontransaction(connection()).exec("set synchronous_commit = off");
+    prepare();
+    InboxState now = read_state();
+    notifications_ = std::make_unique<Notifications>(connection());
+    return now;
+  });
+  if (!state.is_ok()) close();
+  return state;
+}
+
+void LibpqxxInbox::move_mark(Sql& sql, const MarkMove& move) {
+  const std::string epoch = uuid_text(move.epoch);
+  pqxx::result moved =
+      move.expected ? sql.exec_prepared("mark_move", move.origin, epoch, *move.expected, move.next)
+                    : sql.exec_prepared("mark_make", move.origin, epoch, move.base, move.next);
+  if (moved.affected_rows() != 1)
+    throw Mismatch{"the mark of " + move.origin + " is not " +
+                   (move.expected ? std::to_string(*move.expected) : "absent") + " as expected"};
+}
+
+void LibpqxxInbox::move_position(Sql& sql, const std::optional<StreamPosition>& expected,
+                                 const StreamPosition& next) {
+  const std::string incarnation = uuid_text(next.incarnation), hash = bytea_text(next.hash.view());
+  pqxx::result moved = expected
+                           ? sql.exec_prepared("position_move", hub_, incarnation, next.lsn, hash,
+                                               uuid_text(expected->incarnation), expected->lsn,
+                                               bytea_text(expected->hash.view()))
+                           : sql.exec_prepared("position_make", hub_, incarnation, next.lsn, hash);
+  if (moved.affected_rows() != 1)
+    throw Mismatch{"the position in the stream of hub " + hub_ + " is not the expected one"};
+}
+
+// Ids of a fork's overlap that are here already, in the table or earlier in the same group.
+LibpqxxInbox::Ids LibpqxxInbox::known_ids(Sql& sql, const ApplyGroup* group,
+                                          const IncomingTransaction& transaction) {
+  Ids out;
+  if (!transaction.overlap) return out;
+  std::string wanted = "{";
+  for (const IncomingRow& row : transaction.rows) {
+    if (wanted.size() > 1) wanted += ',';
+    wanted += uuid_text(row.row.id);
+  }
+  for (const auto& row :
+       sql.exec_prepared("known_ids", transaction.origin, uuid_text(transaction.overlap->epoch),
+                         transaction.overlap->after, wanted + "}"))
+    out.insert(id_of_uuid<RowId>(row[0].c_str()));
+  if (group == nullptr) return out;
+  for (const IncomingTransaction& other : group->transactions) {
+    if (&other == &transaction) break;
+    if (other.origin == transaction.origin && other.epoch == transaction.overlap->epoch &&
+        other.seq > transaction.overlap->after)
+      for (const IncomingRow& row : other.rows) out.insert(row.row.id);
+  }
+  return out;
+}
+
+void LibpqxxInbox::copy_rows(Sql& sql, const std::vector<const IncomingTransaction*>& transactions,
+                             const std::vector<Ids>& skip) {
+  pqxx::stream_to stream(sql, "message.incoming", kIncomingColumns);
+  std::vector<std::optional<std::string>> text(kColumns);
+  std::array<const char*, kColumns> fields{};
+  auto owned = [](const std::optional<std::string_view>& view) {
+    return view ? std::optional<std::string>(*view) : std::nullopt;
+  };
+  for (std::size_t i = 0; i < transactions.size(); ++i) {
+    const IncomingTransaction& transaction = *transactions[i];
+    text[0] = transaction.origin;
+    text[1] = uuid_text(transaction.epoch);
+    text[2] = std::to_string(transaction.seq);
+    for (const IncomingRow& row : transaction.rows) {
+      if (skip[i].contains(row.row.id)) continue;
+      text[3] = std::to_string(row.position);
+      text[4] = uuid_text(row.row.id);
+      text[5] = std::string(row.row.type);
+      text[6] = row.row.date ? std::optional(date_text(*row.row.date)) : std::nullopt;
+      text[7] = owned(row.row.payload);
+      text[8] = owned(row.row.headers);
+      text[9] = owned(row.row.destination);
+      text[10] = timestamp_text(row.row.sent_at_us);
+      for (std::size_t f = 0; f < text.size(); ++f)
+        fields[f] = text[f] ? text[f]->c_str() : nullptr;
+      stream << fields;
+    }
+  }
+  stream.complete();
+}
+
+void LibpqxxInbox::copy_group(Sql& sql, const ApplyGroup& group) {
+  std::vector<const IncomingTransaction*> transactions;
+  std::vector<Ids> skip;
+  for (const IncomingTransaction& transaction : group.transactions) {
+    if (transaction.rows.empty()) continue;
+    transactions.push_back(&transaction);
+    skip.push_back(known_ids(sql, &group, transaction));
+  }
+  if (!transactions.empty()) copy_rows(sql, transactions, skip);
+}
+
+void LibpqxxInbox::keep_exceptions(Sql& sql, const ApplyGroup& group) {
+  for (const KnownEpoch& known : group.epochs)
+    sql.exec_params0(
+        "insert into oltp20.known_epoch (origin, epoch, parent, fork_seq, fork_chain) values ($1, "
+        "$2::uuid, $3::uuid, $4::bigint, $5::bytea) on conflict do nothing",
+        known.origin, uuid_text(known.life.id), uuid_text(known.life.parent), known.life.fork.seq,
+        bytea_text(known.life.fork.chain.view()));
+  for (const Gap& gap : group.gaps)
+    sql.exec_params0(
+        "insert into oltp20.gap (origin, epoch, from_seq, to_seq, hub, before_incarnation, "
+        "before_lsn, before_hash, reason) values ($1, $2::uuid, $3::bigint, $4::bigint, $5, "
+        "$6::uuid, $7::bigint, $8::bytea, $9) on conflict do nothing",
+        gap.origin, uuid_text(gap.epoch), gap.from, gap.to, hub_, uuid_text(gap.before.incarnation),
+        gap.before.lsn, bytea_text(gap.before.hash.view()), gap.reason);
+  for (const DeadLetter& letter : group.dead_letters) {
+    const std::string epoch = uuid_text(letter.epoch);
+    sql.exec_params0(
+        "insert into oltp20.dead_letter (origin, epoch, seq, sqlstate, error) values ($1, "
+        "$2::uuid, $3::bigint, $4, $5)",
+        letter.origin, epoch, letter.seq, letter.sqlstate, letter.error);
+    for (std::size_t part = 0; part < letter.parts.size(); ++part)
+      sql.exec_params0(
+          "insert into oltp20.dead_letter_part (origin, epoch, seq, part, content) values ($1, "
+          "$2::uuid, $3::bigint, $4::integer, $5::bytea)",
+          letter.origin, epoch, letter.seq, part, bytea_text(letter.parts[part]));
+  }
+}
+
+Status LibpqxxInbox::apply(const ApplyGroup& group) {
+  for (const IncomingTransaction& transaction : group.transactions)
+    OLTP20_TRY(check_text(transaction));
+  return run("applying", [&]() -> Status {
+    CHECK(!large_);
+    pqxx::work sql(connection());
+    for (const MarkMove& move : group.marks) move_mark(sql, move);
+    move_position(sql, group.expected_position, group.position);
+    copy_group(sql, group);
+    keep_exceptions(sql, group);
+    sql.commit();
+    ++commits_;
+    return {};
+  });
+}
+
+Status LibpqxxInbox::begin_large(const MarkMove& mark) {
+  Status status = run("beginning a large transaction", [&]() -> Status {
+    CHECK(!large_);
+    large_ = std::make_unique<pqxx::work>(connection());
+    move_mark(*large_, mark);
+    return {};
+  });
+  if (!status) abort_large();
+  return status;
+}
+
+Status LibpqxxInbox::add_rows(const IncomingTransaction& rows) {
+  Status status = check_text(rows);
+  if (status)
+    status = run("adding rows", [&]() -> Status {
+      CHECK(large_);
+      copy_rows(*large_, {&rows}, {known_ids(*large_, nullptr, rows)});
+      return {};
+    });
+  if (!status) abort_large();
+  return status;
+}
+
+Status LibpqxxInbox::commit_large(const std::optional<StreamPosition>& expected,
+                                  const StreamPosition& next) {
+  Status status = run("committing a large transaction", [&]() -> Status {
+    CHECK(large_);
+    move_position(*large_, expected, next);
+    large_->commit();
+    ++commits_;
+    return {};
+  });
+  abort_large();
+  return status;
+}
+
+void LibpqxxInbox::abort_large() {
+  large_.reset();
+}
+
+// A commit that waits for its flush carries all earlier ones with it.
+void LibpqxxInbox::force_flush() {
+  pqxx::work sql(connection());
+  sql.exec0("set local synchronous_commit = local");
+  sql.exec("select pg_logical_emit_message(true, 'oltp20', '')");
+  sql.commit();
+}
+
+// Asks first; under steady load the flush never catches up with the newest commit, so whoever asks
+// again after further commits gets one flush of his own.
+Result<bool> LibpqxxInbox::flushed() {
+  return run("asking for the flush", [&]() -> Result<bool> {
+    if (flushed_ == commits_) return true;
+    const std::uint64_t now = commits_;
+    bool passed = false;
+    if (wal_visible_) {
+      pqxx::nontransaction sql(connection());
+      passed = sql.exec1("select pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn()")[0]
+                   .as<bool>();
+    }
+    if (!passed && (!wal_visible_ || asked_for_ > flushed_)) {
+      force_flush();
+      passed = true;
+    }
+    asked_for_ = now;
+    if (passed) flushed_ = now;
+    return passed;
+  });
+}
+
+bool LibpqxxInbox::take_notification() {
+  if (!session_) return true;
+  if (large_) return false;
+  try {
+    return connection().get_notifs() > 0;
+  } catch (...) {
+    close();
+    return true;
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<PgInbox> make_pg_inbox(PgInboxOptions options) {
+  return std::make_unique<LibpqxxInbox>(std::move(options));
+}
+
+}  // namespace oltp20::spoke

@@ -1,0 +1,452 @@
+#include "spoke/database/pg_outbox.h"
+
+#include <cstdio>
+
+#include "common/base/limits.h"
+#include "spoke/database/capture_sql.h"
+#include "spoke/database/schema.h"
+#include "spoke/database/session.h"
+#include "spoke/database/values.h"
+
+namespace oltp20::spoke {
+
+namespace {
+
+constexpr const char* kTickColumns =
+    "number, epoch::text, previous::text, snapshot::text, first, last, opens_epoch, "
+    "system_identifier, timeline, pg_wal_lsn_diff(wal_lsn, '0/0')::bigint";
+
+Tick tick_of(const pqxx::row& row) {
+  Tick tick;
+  tick.number = row[0].as<std::uint64_t>();
+  tick.epoch = id_of_uuid<Epoch>(row[1].c_str());
+  tick.previous = row[2].c_str();
+  tick.snapshot = row[3].c_str();
+  tick.first = row[4].as<Seq>();
+  tick.last = row[5].as<Seq>();
+  tick.opens_epoch = row[6].as<bool>();
+  tick.server = {row[7].c_str(), static_cast<std::uint32_t>(row[8].as<std::int64_t>())};
+  tick.wal_lsn = row[9].as<std::uint64_t>();
+  return tick;
+}
+
+PendingTransaction pending_of(const pqxx::row& row) {  // xid, place, rows, bytes, largest
+  return {row[0].as<std::uint64_t>(), row[1].as<std::int64_t>(), row[2].as<std::uint32_t>(),
+          row[3].as<std::uint64_t>(), row[4].as<std::uint32_t>()};
+}
+
+std::string lsn_text(std::uint64_t lsn) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%X/%X", static_cast<unsigned>(lsn >> 32),
+                static_cast<unsigned>(lsn));
+  return text;
+}
+
+std::optional<std::string> text_of(const pqxx::field& field) {
+  if (field.is_null()) return std::nullopt;
+  return std::string(field.c_str(), field.size());
+}
+
+class Notifications final : public pqxx::notification_receiver {
+ public:
+  explicit Notifications(pqxx::connection_base& connection)
+      : notification_receiver(connection, "oltp20_outbox") {}
+  void operator()(const std::string&, int) override {}
+};
+
+class LibpqxxOutbox final : public PgOutbox {
+ public:
+  explicit LibpqxxOutbox(PgOutboxOptions options) : options_(std::move(options)) {}
+
+  Result<OutboxState> open() override;
+  Result<std::optional<TickResult>> take_tick(const Tick& last, bool opens_epoch) override;
+  Result<std::vector<Tick>> ticks_from(const Epoch& epoch, Seq from, std::size_t limit) override;
+  Result<Tick> tick_at_most(const Epoch& epoch, Seq seq) override;
+  Result<std::vector<PendingTransaction>> transactions(const Tick& tick, std::int64_t after_order,
+                                                       std::size_t limit) override;
+  Result<std::vector<OutboxRow>> rows(const std::vector<std::uint64_t>& xids,
+                                      std::int64_t after_position, std::size_t limit) override;
+  Result<ChainPosition> checkpoint_at_most(const Epoch& epoch, Seq seq) override;
+  Status write_checkpoint(const Epoch& epoch, const ChainPosition& position,
+                          const std::string& hub) override;
+  Status record_rejection(const Epoch& epoch, const Rejection& rejection,
+                          std::uint64_t xid) override;
+  Result<std::vector<Rejection>> rejections(const Epoch& epoch, Seq after) override;
+  Status begin_epoch(const EpochInfo& epoch, const Tick& from, Seq network_has,
+                     const std::string& why) override;
+  Status set_asleep(bool asleep) override;
+  int notification_socket() override { return session_ ? session_->connection().sock() : -1; }
+  bool take_notification() override;
+
+ private:
+  pqxx::connection& connection() { return session_->connection(); }
+  Status check_order();
+  OutboxState read_state();
+  void prepare();
+  Status check_not_pruned(pqxx::transaction_base& sql, const Tick& tick);
+
+  // Runs `body`; a lost connection is given up, so that later calls say `unavailable` at once.
+  template <typename Body>
+  auto run(const char* doing, Body body) -> decltype(body()) {
+    if (!session_) return Status(Code::unavailable, std::string(doing) + ": not connected");
+    auto result = guard(std::string(doing) + " in " + session_->label(), body);
+    if (!result.is_ok() && !session_->connection().is_open()) close();
+    return result;
+  }
+  void close() {
+    notifications_.reset();
+    session_.reset();
+  }
+
+  PgOutboxOptions options_;
+  std::unique_ptr<Session> session_;
+  std::unique_ptr<Notifications> notifications_;  // after session_: it goes first
+  WalIdentity wal_;
+  bool may_notify_ = true;
+};
+
+Status LibpqxxOutbox::check_order() {
+  pqxx::nontransaction sql(connection());
+  const std::string order =
+      sql.exec1("select value from oltp20.setting where name = 'order'")[0].c_str();
+  if (order == options_.order) return {};
+  return Status(Code::invalid, session_->label() + " is set to order '" + order +
+                                   "' and the configuration says '" + options_.order +
+                                   "'. Write order = \"" + order +
+                                   "\" under [spoke], or have an administrator run: select "
+                                   "oltp20.set_order('" +
+                                   options_.order + "')");
+}
+
+void LibpqxxOutbox::prepare() {
+  connection().prepare("take_tick", take_tick_sql(wal_.visible));
+  connection().prepare("transactions", transactions_sql());
+  connection().prepare("rows", kRowsSql);
+}
+
+// Read in one snapshot, so that its parts belong together.
+OutboxState LibpqxxOutbox::read_state() {
+  pqxx::transaction<pqxx::repeatable_read, pqxx::read_only> sql(connection());
+  OutboxState state;
+  pqxx::row life = sql.exec1(
+      "select id::text, coalesce(parent::text, ''), fork_seq, fork_chain "
+      "from oltp20.epoch order by number desc limit 1");
+  state.epoch.id = id_of_uuid<Epoch>(life[0].c_str());
+  if (life[1].size() > 0) state.epoch.parent = id_of_uuid<Epoch>(life[1].c_str());
+  state.epoch.fork = {life[2].as<Seq>(), Hash::from(bytea_bytes(life[3].c_str()))};
+  const std::string epoch = sql.quote(life[0].c_str());
+  state.server = {wal_.system_identifier, wal_.timeline};
+  state.wal_lsn = wal_.lsn;
+  state.last_tick = tick_of(sql.exec1(std::string("select ") + kTickColumns +
+                                      " from oltp20.tick order by number desc limit 1"));
+  for (const auto& row : sql.exec("select seq, chain from oltp20.checkpoint where epoch = " +
+                                  epoch + " order by seq desc limit 1"))
+    state.stable = {row[0].as<Seq>(), Hash::from(bytea_bytes(row[1].c_str()))};
+  state.pruned =
+      sql.exec1("select coalesce(max(seq), 0) from oltp20.pruned where epoch = " + epoch)[0]
+          .as<Seq>();
+  state.secret = bytea_bytes(sql.exec1("select bytes from oltp20.secret")[0].c_str());
+  state.may_notify = sql.exec1("show max_prepared_transactions")[0].as<int>() == 0;
+  return state;
+}
+
+Result<OutboxState> LibpqxxOutbox::open() {
+  close();
+  auto session = Session::connect({options_.url, "oltp20-spoke outbox"});
+  if (!session) return session.status();
+  session_ = std::move(*session);
+  Result<OutboxState> state = run("opening the outbox", [&]() -> Result<OutboxState> {
+    OLTP20_TRY(check_database(*session_));
+    OLTP20_TRY(check_order());
+    OLTP20_TRY(take_agent_lock(*session_, AgentLock::outbox));
+    {
+      // A tick's commit is never weaker than a flush here; stronger settings stay as they are.
+      pqxx::nontransaction sql(connection());
+      sql.exec(
+          "select set_config('synchronous_commit', 'on', false) "
+          "where current_setting('synchronous_commit') in ('off', 'local', 'remote_write')");
+    }
+    wal_ = wal_identity(*session_);
+    prepare();
+    OutboxState now = read_state();
+    pqxx::nontransaction sql(connection());
+    if (!sql.exec("select where pg_snapshot_xmax(pg_current_snapshot()) < "
+                  "pg_snapshot_xmax(" +
+                  sql.quote(now.last_tick.snapshot) + "::pg_snapshot)")
+             .empty())
+      return Status(Code::invalid,
+                    session_->label() +
+                        ": transaction ids started again, so this was restored from a dump and "
+                        "capture cannot go on. Run oltp20-spoke uninstall --force and install.");
+    may_notify_ = now.may_notify;
+    return now;
+  });
+  if (!state.is_ok()) {
+    close();
+    return state;
+  }
+  Status listening = run("listening", [&]() -> Status {
+    notifications_ = std::make_unique<Notifications>(connection());
+    return {};
+  });
+  if (!listening) return listening;
+  return state;
+}
+
+Result<std::optional<TickResult>> LibpqxxOutbox::take_tick(const Tick& last, bool opens_epoch) {
+  using Answer = Result<std::optional<TickResult>>;
+  return run("taking a tick", [&]() -> Answer {
+    const Status conflict(Code::conflict,
+                          session_->label() + ": another agent has taken a tick after " +
+                              std::to_string(last.number) + ". Only one may run; open again.");
+    pqxx::nontransaction sql(connection());
+    pqxx::result answer;
+    try {
+      answer = sql.exec_prepared("take_tick", last.snapshot, last.number, opens_epoch,
+                                 wal_.system_identifier, wal_.timeline, limits::kTickPage);
+    } catch (const pqxx::unique_violation&) {
+      return conflict;
+    }
+    const pqxx::row head = answer.at(0);  // place, xid, rows, bytes, largest, tick, epoch, snapshot
+    if (head[1].as<int>() != 1) return conflict;
+    if (head[5].is_null()) return std::optional<TickResult>();
+    TickResult result;
+    std::string epoch = head[6].c_str();
+    result.tick.opens_epoch = epoch.ends_with('+');
+    if (result.tick.opens_epoch) epoch.pop_back();
+    result.tick.number = head[5].as<std::uint64_t>();
+    result.tick.epoch = id_of_uuid<Epoch>(epoch);
+    result.tick.previous = last.snapshot;
+    result.tick.snapshot = head[7].c_str();
+    result.tick.first = head[2].as<Seq>();
+    result.tick.last = head[3].as<Seq>();
+    result.tick.wal_lsn = head[4].as<std::uint64_t>();
+    result.tick.server = {wal_.system_identifier, wal_.timeline};
+    result.head.reserve(answer.size() - 1);
+    for (std::size_t i = 1; i < answer.size(); ++i) {
+      const pqxx::row row = answer[static_cast<pqxx::result::size_type>(i)];
+      result.head.push_back({row[1].as<std::uint64_t>(), row[0].as<std::int64_t>(),
+                             row[2].as<std::uint32_t>(), row[3].as<std::uint64_t>(),
+                             row[4].as<std::uint32_t>()});
+    }
+    return std::optional<TickResult>(std::move(result));
+  });
+}
+
+Result<std::vector<Tick>> LibpqxxOutbox::ticks_from(const Epoch& epoch, Seq from,
+                                                    std::size_t limit) {
+  return run("reading ticks", [&]() -> Result<std::vector<Tick>> {
+    pqxx::nontransaction sql(connection());
+    std::vector<Tick> out;
+    for (const auto& row :
+         sql.exec_params(std::string("select ") + kTickColumns +
+                             " from oltp20.tick where epoch = $1::uuid and last >= $2::bigint "
+                             "and last >= first order by last limit $3::bigint",
+                         uuid_text(epoch), from, limit))
+      out.push_back(tick_of(row));
+    return out;
+  });
+}
+
+Result<Tick> LibpqxxOutbox::tick_at_most(const Epoch& epoch, Seq seq) {
+  return run("reading a tick", [&]() -> Result<Tick> {
+    pqxx::nontransaction sql(connection());
+    pqxx::result found =
+        sql.exec_params(std::string("select ") + kTickColumns +
+                            " from oltp20.tick where epoch = $1::uuid and last <= $2::bigint "
+                            "order by last desc, number desc limit 1",
+                        uuid_text(epoch), seq);
+    if (!found.empty()) {
+      Tick tick = tick_of(found[0]);
+      if (tick.last == 0) tick.number = 0;  // the anchor: before the epoch's first transaction
+      return tick;
+    }
+    // Pruned, or no such epoch: before the oldest tick that is left.
+    found = sql.exec_params(std::string("select ") + kTickColumns +
+                                " from oltp20.tick where epoch = $1::uuid order by number limit 1",
+                            uuid_text(epoch));
+    Tick none;
+    none.epoch = epoch;
+    if (!found.empty()) none.snapshot = none.previous = tick_of(found[0]).previous;
+    return none;
+  });
+}
+
+Status LibpqxxOutbox::check_not_pruned(pqxx::transaction_base& sql, const Tick& tick) {
+  const Seq pruned = sql.exec_params1(
+                            "select coalesce(max(seq), 0) from oltp20.pruned "
+                            "where epoch = $1::uuid",
+                            uuid_text(tick.epoch))[0]
+                         .as<Seq>();
+  if (pruned < tick.first) return {};
+  return Status(Code::not_found, session_->label() + ": retention has dropped rows up to seq " +
+                                     std::to_string(pruned) + ", and the tick begins at " +
+                                     std::to_string(tick.first));
+}
+
+Result<std::vector<PendingTransaction>> LibpqxxOutbox::transactions(const Tick& tick,
+                                                                    std::int64_t after_order,
+                                                                    std::size_t limit) {
+  using Answer = Result<std::vector<PendingTransaction>>;
+  return run("reading a tick's transactions", [&]() -> Answer {
+    pqxx::nontransaction sql(connection());
+    std::vector<PendingTransaction> out;
+    for (const auto& row :
+         sql.exec_prepared("transactions", tick.previous, tick.snapshot, after_order, limit))
+      out.push_back(pending_of(row));
+    // Afterwards: a child that was emptied meanwhile reads as if it had always been.
+    OLTP20_TRY(check_not_pruned(sql, tick));
+    return out;
+  });
+}
+
+Result<std::vector<OutboxRow>> LibpqxxOutbox::rows(const std::vector<std::uint64_t>& xids,
+                                                   std::int64_t after_position, std::size_t limit) {
+  return run("reading rows", [&]() -> Result<std::vector<OutboxRow>> {
+    pqxx::nontransaction sql(connection());
+    pqxx::result found = sql.exec_prepared("rows", array_text(xids), after_position, limit);
+    std::vector<OutboxRow> out;
+    out.reserve(found.size());
+    std::size_t place = 0;  // in xids, from 1, of the transaction that was read last
+    const bool resumes = after_position > 0;  // the first may have no rows left
+    const auto gone = [&](std::size_t missing) {
+      return Status(Code::not_found, session_->label() + ": rows of transaction " +
+                                         std::to_string(xids.at(missing - 1)) +
+                                         " are no longer there");
+    };
+    for (const auto& row : found) {
+      OutboxRow next;
+      const auto at = row[0].as<std::size_t>();
+      next.xid = xids.at(at - 1);
+      next.position = row[1].as<std::int64_t>();
+      if (at < place || (at == place && next.position <= out.back().position))
+        return Status(Code::internal, "the server returned rows out of order");
+      if (at > place + 1 && !(resumes && at == 2)) return gone(place + 1);
+      place = at;
+      next.id = id_of_uuid<RowId>(row[2].c_str());
+      next.type = row[3].c_str();
+      if (!row[4].is_null()) next.date = row[4].as<std::int32_t>();
+      next.payload = text_of(row[5]);
+      next.headers = text_of(row[6]);
+      next.destination = text_of(row[7]);
+      next.sent_at_us = timestamp_us(row[8].c_str());
+      out.push_back(std::move(next));
+    }
+    if (resumes && place == 0) place = 1;
+    if (out.size() < limit && place < xids.size()) return gone(place + 1);
+    return out;
+  });
+}
+
+Result<ChainPosition> LibpqxxOutbox::checkpoint_at_most(const Epoch& epoch, Seq seq) {
+  return run("reading a checkpoint", [&]() -> Result<ChainPosition> {
+    pqxx::nontransaction sql(connection());
+    ChainPosition out;
+    for (const auto& row :
+         sql.exec_params("select seq, chain from oltp20.checkpoint where epoch = $1::uuid "
+                         "and seq <= $2::bigint order by seq desc limit 1",
+                         uuid_text(epoch), seq))
+      out = {row[0].as<Seq>(), Hash::from(bytea_bytes(row[1].c_str()))};
+    return out;
+  });
+}
+
+Status LibpqxxOutbox::write_checkpoint(const Epoch& epoch, const ChainPosition& position,
+                                       const std::string& hub) {
+  return run("writing a checkpoint", [&]() -> Status {
+    pqxx::nontransaction sql(connection());
+    pqxx::result written = sql.exec_params(
+        "insert into oltp20.checkpoint (epoch, seq, chain, hub) values ($1::uuid, $2::bigint, "
+        "$3::bytea, $4) on conflict do nothing",
+        uuid_text(epoch), position.seq, bytea_text(position.chain.view()), hub);
+    if (written.affected_rows() == 1) return {};
+    pqxx::row known = sql.exec_params1(
+        "select chain = $3::bytea from oltp20.checkpoint where epoch = $1::uuid and seq = "
+        "$2::bigint",
+        uuid_text(epoch), position.seq, bytea_text(position.chain.view()));
+    if (known[0].as<bool>()) return {};
+    return Status(Code::conflict, "a checkpoint of seq " + std::to_string(position.seq) +
+                                      " with another chain is recorded already");
+  });
+}
+
+Status LibpqxxOutbox::record_rejection(const Epoch& epoch, const Rejection& rejection,
+                                       std::uint64_t xid) {
+  return run("recording a refusal", [&]() -> Status {
+    pqxx::nontransaction sql(connection());
+    sql.exec_params0(
+        "insert into oltp20.rejection (epoch, seq, xid, code, reason) values ($1::uuid, "
+        "$2::bigint, $3::text::xid8, $4, $5) on conflict do nothing",
+        uuid_text(epoch), rejection.seq, std::to_string(xid), rejection.code, rejection.reason);
+    return {};
+  });
+}
+
+Result<std::vector<Rejection>> LibpqxxOutbox::rejections(const Epoch& epoch, Seq after) {
+  return run("reading refusals", [&]() -> Result<std::vector<Rejection>> {
+    pqxx::nontransaction sql(connection());
+    std::vector<Rejection> out;
+    for (const auto& row : sql.exec_params("select seq, code, reason from oltp20.rejection where "
+                                           "epoch = $1::uuid and seq > $2::bigint order by seq",
+                                           uuid_text(epoch), after))
+      out.push_back({row[0].as<Seq>(), row[1].c_str(), row[2].c_str()});
+    return out;
+  });
+}
+
+Status LibpqxxOutbox::begin_epoch(const EpochInfo& epoch, const Tick& from, Seq network_has,
+                                  const std::string& why) {
+  return run("beginning an epoch", [&]() -> Status {
+    pqxx::work sql(connection());
+    const std::string current =
+        sql.exec1("select id::text from oltp20.epoch order by number desc limit 1")[0].c_str();
+    if (current == uuid_text(epoch.id)) return {};  // said again after a lost answer
+    if (current != uuid_text(epoch.parent))
+      return Status(Code::conflict, session_->label() + ": the current epoch is " + current +
+                                        ", not the parent " + uuid_text(epoch.parent));
+    const Seq lost = network_has > epoch.fork.seq ? network_has - epoch.fork.seq : 0;
+    sql.exec_params0(
+        "insert into oltp20.epoch (id, parent, fork_seq, fork_chain, network_has, lost, why) "
+        "values ($1::uuid, $2::uuid, $3::bigint, $4::bytea, $5::bigint, $6::bigint, $7)",
+        uuid_text(epoch.id), current, epoch.fork.seq, bytea_text(epoch.fork.chain.view()),
+        network_has, lost, why);
+    // The anchor: capture goes on from what `from` had seen, with seq 1.
+    sql.exec_params0(
+        "insert into oltp20.tick (number, epoch, previous, snapshot, first, last, opens_epoch, "
+        "system_identifier, timeline, wal_lsn) select (select max(number) + 1 from oltp20.tick), "
+        "$1::uuid, s.snapshot, s.snapshot, 1, 0, true, $3, $4::bigint, $5::pg_lsn "
+        "from (select coalesce(nullif($2, ''), '3:3:')::pg_snapshot as snapshot) s",
+        uuid_text(epoch.id), from.snapshot, wal_.system_identifier, wal_.timeline,
+        lsn_text(wal_.lsn));
+    sql.commit();
+    return {};
+  });
+}
+
+Status LibpqxxOutbox::set_asleep(bool asleep) {
+  if (!may_notify_) return {};
+  return run("setting the wake flag", [&]() -> Status {
+    pqxx::nontransaction sql(connection());
+    sql.exec(asleep ? "select setval('oltp20.asleep', 1, true)"
+                    : "select setval('oltp20.asleep', 1, false)");
+    return {};
+  });
+}
+
+bool LibpqxxOutbox::take_notification() {
+  if (!session_) return true;
+  try {
+    return connection().get_notifs() > 0;
+  } catch (...) {
+    close();
+    return true;
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<PgOutbox> make_pg_outbox(PgOutboxOptions options) {
+  return std::make_unique<LibpqxxOutbox>(std::move(options));
+}
+
+}  // namespace oltp20::spoke

@@ -1,0 +1,31 @@
+// PgOutbox: the origin's database, through libpqxx. The rules are those of spoke/core/outbox.h.
+//
+// Owns one connection, made by open() and given up at the first lost answer. One thread. Memory: a
+// page of transactions or rows at a time.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "spoke/core/outbox.h"
+
+namespace oltp20::spoke {
+
+struct PgOutboxOptions {
+  std::string url;
+  std::string order = "exact";  // open() refuses a database that is set otherwise
+};
+
+class PgOutbox : public Outbox {
+ public:
+  // The connection's socket, to poll for what wakes a sleeping agent; -1 when there is none. It
+  // changes with every open().
+  virtual int notification_socket() = 0;
+  // Takes in what has been notified, without blocking. True also when the connection is found to
+  // be lost: the next call says so.
+  virtual bool take_notification() = 0;
+};
+
+std::unique_ptr<PgOutbox> make_pg_outbox(PgOutboxOptions options);
+
+}  // namespace oltp20::spoke

@@ -1,0 +1,111 @@
+// The metrics of oltp20-spoke: one table. What is not in it does not compile.
+//
+// To add one: a word in the enum, a row at the same place in the table, a row in this folder's
+// README (a test compares them).
+#pragma once
+
+#include "common/observe/metrics.h"
+
+namespace oltp20::spoke {
+
+enum class SpokeMetric {
+  transactions_captured,
+  bytes_captured,
+  transactions_forwarded,
+  bytes_forwarded,
+  transactions_journaled,
+  transactions_applied,
+  bytes_applied,
+  transactions_duplicate,
+  transactions_rejected,
+  bytes_rejected,
+  transactions_dead_letter,
+  bytes_dead_letter,
+  commit_to_journaled_seconds,
+  commit_to_applied_seconds,
+  capture_tick_seconds,
+  apply_group_transactions,
+  window_bytes,
+  window_limit_bytes,
+  queue_depth,
+  queue_limit,
+  lag_transactions,
+  lag_seconds,
+  connected,
+  link_rtt_seconds,
+  outbox_waiting,
+  gaps,
+  certificate_expiry_timestamp_seconds,
+};
+
+inline constexpr MetricRow kSpokeMetricTable[] = {
+    {"oltp20_spoke_transactions_captured_total", MetricType::counter,
+     "Transactions read from the outbox and given a seq."},
+    {"oltp20_spoke_bytes_captured_total", MetricType::counter, "Bytes of those transactions."},
+    {"oltp20_spoke_transactions_forwarded_total", MetricType::counter,
+     "Transactions sent to the home hub, repeats included."},
+    {"oltp20_spoke_bytes_forwarded_total", MetricType::counter, "Bytes of those transactions."},
+    {"oltp20_spoke_transactions_journaled_total", MetricType::counter,
+     "Own transactions that the home hub said are durable."},
+    {"oltp20_spoke_transactions_applied_total", MetricType::counter,
+     "Transactions of others committed in this database."},
+    {"oltp20_spoke_bytes_applied_total", MetricType::counter, "Bytes of those transactions."},
+    {"oltp20_spoke_transactions_duplicate_total", MetricType::counter,
+     "Transactions delivered again and skipped by their mark."},
+    {"oltp20_spoke_transactions_rejected_total",
+     MetricType::counter,
+     "Own transactions that a hub refused, by reason.",
+     {"reason"}},
+    {"oltp20_spoke_bytes_rejected_total", MetricType::counter, "Bytes of those transactions."},
+    {"oltp20_spoke_transactions_dead_letter_total", MetricType::counter,
+     "Transactions that this database refused and that were put aside."},
+    {"oltp20_spoke_bytes_dead_letter_total", MetricType::counter, "Bytes of those transactions."},
+    {"oltp20_spoke_commit_to_journaled_seconds",
+     MetricType::histogram,
+     "From a commit here to the home hub's acknowledgement.",
+     {},
+     kSecondsBuckets},
+    {"oltp20_spoke_commit_to_applied_seconds",
+     MetricType::histogram,
+     "From the commit at the origin to the commit here, by the wall clocks of both.",
+     {},
+     kSecondsBuckets},
+    {"oltp20_spoke_capture_tick_seconds",
+     MetricType::histogram,
+     "Time of one capture round.",
+     {},
+     kSecondsBuckets},
+    {"oltp20_spoke_apply_group_transactions",
+     MetricType::histogram,
+     "Source transactions in one SQL commit.",
+     {},
+     kCountBuckets},
+    {"oltp20_spoke_window_bytes", MetricType::gauge, "Bytes sent and not yet journaled."},
+    {"oltp20_spoke_window_limit_bytes", MetricType::gauge, "How many of them there may be."},
+    {"oltp20_spoke_queue_depth", MetricType::gauge, "Items that wait, by queue.", {"queue"}},
+    {"oltp20_spoke_queue_limit",
+     MetricType::gauge,
+     "How many items may wait, by queue.",
+     {"queue"}},
+    {"oltp20_spoke_lag_transactions", MetricType::gauge,
+     "Transactions known at the hub that this database has yet to apply."},
+    {"oltp20_spoke_lag_seconds", MetricType::gauge, "Age of the oldest of them."},
+    {"oltp20_spoke_connected", MetricType::gauge, "1 while attached to a hub, else 0.", {"hub"}},
+    {"oltp20_spoke_link_rtt_seconds",
+     MetricType::gauge,
+     "Round trip to a hub as last measured.",
+     {"hub"}},
+    {"oltp20_spoke_outbox_waiting", MetricType::gauge,
+     "Transactions in the outbox that are not yet journaled."},
+    {"oltp20_spoke_gaps", MetricType::gauge,
+     "Named gaps: what was missed beyond the horizon and not yet closed."},
+    {"oltp20_spoke_certificate_expiry_timestamp_seconds", MetricType::gauge,
+     "When this spoke's certificate ends, in seconds since 1970."},
+};
+static_assert(static_cast<std::size_t>(SpokeMetric::certificate_expiry_timestamp_seconds) + 1 ==
+                  std::size(kSpokeMetricTable),
+              "one row a metric");
+
+using SpokeMetrics = Metrics<SpokeMetric, kSpokeMetricTable>;
+
+}  // namespace oltp20::spoke

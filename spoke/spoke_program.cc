@@ -1,0 +1,235 @@
+#include "spoke/spoke_program.h"
+
+#include <algorithm>
+
+#include "spoke/database/pg_inbox.h"
+#include "spoke/database/pg_outbox.h"
+
+namespace oltp20::spoke {
+namespace {
+
+constexpr Micros kLoopStuck = 60 * kSecond;  // a statement may take long; a minute is no statement
+constexpr Micros kRetainEvery = 30 * kSecond;
+
+double seconds(Micros us) {
+  return static_cast<double>(us) / kSecond;
+}
+
+TlsPaths tls_paths(const SpokeConfig& config) {
+  return {config.tls.ca.string(), config.tls.cert.string(), config.tls.key.string(),
+          config.tls.crl ? config.tls.crl->string() : ""};
+}
+
+}  // namespace
+
+std::string order_name(Order order) {
+  return order == Order::exact ? "exact" : "fast";
+}
+
+Result<CertificateInfo> check_spoke(const SpokeConfig& config) {
+  Result<CertificateInfo> own = check_certificate_files(tls_paths(config));
+  if (!own) return own;
+  if (own->identity.kind != Identity::Kind::spoke || own->identity.name != config.name)
+    return Status(Code::denied, "[spoke] name is \"" + config.name + "\", but certificate " +
+                                    config.tls.cert.string() + " says " + own->identity.label() +
+                                    ": correct the name, or issue another with certs/issue");
+  return own;
+}
+
+SpokeProgram::SpokeProgram(SpokeConfig config, Log& log) : config_(std::move(config)), log_(log) {}
+
+SpokeProgram::~SpokeProgram() {
+  if (http_) http_->stop();
+  {
+    std::lock_guard lock(stop_mutex_);
+    stopping_ = true;
+  }
+  stop_.notify_all();
+  if (retention_.joinable()) retention_.join();
+  if (origin_) origin_->stop();
+  if (destination_) destination_->stop();
+}
+
+Status SpokeProgram::start() {
+  if (Result<CertificateInfo> own = check_spoke(config_); !own) return own.status();
+  std::vector<LinkClientOptions> hubs;
+  std::vector<std::string> names;
+  for (const RemoteHub& hub : config_.hubs) {
+    hubs.push_back({hub.endpoint.text(), hub.name, tls_paths(config_)});
+    names.push_back(hub.name);
+  }
+  if (config_.http_listen) {
+    start_http();
+    OLTP20_TRY(http_->start(*config_.http_listen));
+  }
+  OriginLoopOptions up;
+  up.spoke = config_.name;
+  up.hubs = hubs;
+  up.observe = [this](const OriginNotice& notice) { observe(notice); };
+  origin_ = std::make_unique<OriginLoop>(
+      std::move(up), make_pg_outbox({config_.database_url, order_name(config_.order)}));
+  DestinationLoopOptions down;
+  down.core = {config_.name, config_.subscribe, config_.start == Start::now, names};
+  down.hubs = hubs;
+  down.observe = [this](const DestinationNotice& notice) { observe(notice); };
+  destination_ =
+      std::make_unique<DestinationLoop>(std::move(down), make_pg_inbox({config_.database_url}));
+  origin_->start();
+  destination_->start();
+  retention_ = std::thread([this] { retain(); });
+  metrics_.gauge<SpokeMetric::queue_limit>("apply_bytes")
+      .set(static_cast<double>(limits::kDeliverWindowBytes));
+  log_.info("spoke_started", {{"spoke", config_.name}, {"hub", names.front()}});
+  return {};
+}
+
+void SpokeProgram::start_http() {
+  HttpServer::Routes routes;
+  routes.metrics = [this] { return metrics_.prometheus_text(); };
+  routes.healthz = [this] { return health(); };
+  routes.readyz = [this] { return readiness(); };
+  http_ = std::make_unique<HttpServer>(std::move(routes));
+}
+
+Health SpokeProgram::health() const {
+  if (!origin_ || !destination_) return {true, "starting"};
+  Micros now = system_clock().monotonic_us();
+  for (Micros last : {origin_->last_round_us(), destination_->last_round_us()})
+    if (last != 0 && now - last > kLoopStuck)
+      return {false, "a loop has made no progress for " + std::to_string((now - last) / kSecond) +
+                         " s: the database may be hanging"};
+  return {true, "both loops make progress"};
+}
+
+Health SpokeProgram::readiness() const {
+  if (!origin_ || !destination_) return {false, "starting"};
+  OriginStatus up = origin_->status();
+  DestinationStatus down = destination_->status();
+  if (!up.attached) return {false, "not forwarding: " + up.trouble};
+  if (!down.attached) return {false, "not applying: " + down.trouble};
+  return {true, "attached to hub " + up.hub};
+}
+
+void SpokeProgram::observe(const OriginNotice& notice) {
+  using Kind = OriginNotice::Kind;
+  switch (notice.kind) {
+    case Kind::database_open:
+      log_.info("outbox_open", {{"spoke", config_.name}, {"text", notice.text}});
+      break;
+    case Kind::database_lost:
+      log_.warn("outbox_lost", {{"spoke", config_.name}, {"text", notice.text}});
+      break;
+    case Kind::attached:
+      log_.info("forwarding", {{"spoke", config_.name}, {"text", notice.text}});
+      break;
+    case Kind::link_lost:
+      log_.warn("forward_link_lost", {{"spoke", config_.name}, {"text", notice.text}});
+      break;
+    case Kind::captured:
+      metrics_.counter<SpokeMetric::transactions_captured>().add(notice.transactions);
+      break;
+    case Kind::forwarded:
+      metrics_.counter<SpokeMetric::transactions_forwarded>().add(notice.transactions);
+      metrics_.counter<SpokeMetric::bytes_forwarded>().add(notice.bytes);
+      break;
+    case Kind::journaled:
+      metrics_.counter<SpokeMetric::transactions_journaled>().add(notice.transactions);
+      metrics_.histogram<SpokeMetric::commit_to_journaled_seconds>().observe(
+          seconds(notice.latency_us));
+      break;
+    case Kind::rejected:
+      metrics_.counter<SpokeMetric::transactions_rejected>(notice.reason).add();
+      log_.warn("transaction_rejected", {{"spoke", config_.name}, {"text", notice.text}});
+      break;
+    case Kind::epoch_began:
+      log_.warn("epoch_began", {{"spoke", config_.name}, {"text", notice.text}});
+      break;
+    case Kind::stalled:
+      log_.error("forward_stalled", {{"spoke", config_.name}, {"text", notice.text}});
+      break;
+  }
+}
+
+void SpokeProgram::observe(const DestinationNotice& notice) {
+  using Kind = DestinationNotice::Kind;
+  switch (notice.kind) {
+    case Kind::database_open:
+      log_.info("inbox_open", {{"spoke", config_.name}, {"text", notice.text}});
+      break;
+    case Kind::database_lost:
+      log_.warn("inbox_lost", {{"spoke", config_.name}, {"text", notice.text}});
+      break;
+    case Kind::attached:
+      log_.info("applying", {{"spoke", config_.name}, {"text", notice.text}});
+      break;
+    case Kind::link_lost:
+      log_.warn("deliver_link_lost", {{"spoke", config_.name}, {"text", notice.text}});
+      break;
+    case Kind::applied:
+      metrics_.counter<SpokeMetric::transactions_applied>().add(notice.transactions);
+      metrics_.counter<SpokeMetric::bytes_applied>().add(notice.bytes);
+      metrics_.histogram<SpokeMetric::apply_group_transactions>().observe(
+          static_cast<double>(notice.transactions));
+      metrics_.histogram<SpokeMetric::commit_to_applied_seconds>().observe(
+          seconds(notice.latency_us));
+      break;
+    case Kind::duplicate:
+      metrics_.counter<SpokeMetric::transactions_duplicate>().add(notice.transactions);
+      break;
+    case Kind::dead_letter:
+      metrics_.counter<SpokeMetric::transactions_dead_letter>().add(notice.transactions);
+      log_.error("dead_letter", {{"spoke", config_.name}, {"text", notice.text}});
+      break;
+    case Kind::gap:
+      log_.error("gap", {{"spoke", config_.name}, {"text", notice.text}});
+      break;
+    case Kind::restarted:
+      log_.warn("delivery_restarted", {{"spoke", config_.name}, {"text", notice.text}});
+      break;
+    case Kind::narrowed:
+      log_.warn("subscription_narrowed", {{"spoke", config_.name}, {"text", notice.text}});
+      break;
+    case Kind::stalled:
+      log_.error("apply_stalled", {{"spoke", config_.name}, {"text", notice.text}});
+      break;
+  }
+}
+
+void SpokeProgram::retain() {
+  Retention retention({config_.database_url}, system_clock());
+  std::unique_lock lock(stop_mutex_);
+  while (!stop_.wait_for(lock, std::chrono::microseconds(kRetainEvery),
+                         [this] { return stopping_; })) {
+    lock.unlock();
+    if (origin_->status().database_open) {
+      Result<RetentionReport> report = retention.run_once(config_.horizon_hours * 3600 * kSecond);
+      if (!report) {
+        log_.warn("retention_failed",
+                  {{"spoke", config_.name}, {"text", report.status().message()}});
+      } else if (report->clock_jumped) {
+        log_.warn("retention_waits", {{"spoke", config_.name}, {"text", "the clock has jumped"}});
+      }
+    }
+    lock.lock();
+  }
+}
+
+void SpokeProgram::update_metrics() {
+  OriginStatus up = origin_->status();
+  DestinationStatus down = destination_->status();
+  metrics_.gauge<SpokeMetric::window_bytes>().set(static_cast<double>(up.in_flight_bytes));
+  metrics_.gauge<SpokeMetric::window_limit_bytes>().set(static_cast<double>(up.window_bytes));
+  metrics_.gauge<SpokeMetric::outbox_waiting>().set(
+      static_cast<double>(up.tip > up.journaled ? up.tip - up.journaled : 0));
+  metrics_.gauge<SpokeMetric::gaps>().set(static_cast<double>(down.held_back));
+  metrics_.gauge<SpokeMetric::queue_depth>("apply_bytes")
+      .set(static_cast<double>(down.queued_bytes));
+  for (const RemoteHub& hub : config_.hubs)
+    metrics_.gauge<SpokeMetric::connected>(hub.name).set(
+        up.attached && down.attached && up.hub == hub.name ? 1 : 0);
+  if (Result<CertificateInfo> own = check_certificate_files(tls_paths(config_)); own)
+    metrics_.gauge<SpokeMetric::certificate_expiry_timestamp_seconds>().set(
+        static_cast<double>(own->not_after_s));
+}
+
+}  // namespace oltp20::spoke

@@ -1,0 +1,54 @@
+// SpokeProgram: a running agent, put together from its configuration.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "common/observe/http.h"
+#include "common/observe/log.h"
+#include "spoke/agent/destination_loop.h"
+#include "spoke/agent/origin_loop.h"
+#include "spoke/config/spoke_config.h"
+#include "spoke/database/retention.h"
+#include "spoke/observe/metrics.h"
+
+namespace oltp20::spoke {
+
+// What can be checked without connecting: certificate and name.
+Result<CertificateInfo> check_spoke(const SpokeConfig& config);
+std::string order_name(Order order);
+
+class SpokeProgram {
+ public:
+  SpokeProgram(SpokeConfig config, Log& log);
+  ~SpokeProgram();  // stops
+
+  Status start();
+  // Once a second, from the thread that started it.
+  void update_metrics();
+
+ private:
+  void observe(const OriginNotice& notice);
+  void observe(const DestinationNotice& notice);
+  void start_http();
+  void retain();  // in a thread of its own: it waits for locks
+  Health health() const;
+  Health readiness() const;
+
+  const SpokeConfig config_;
+  Log& log_;
+  SpokeMetrics metrics_;
+  std::unique_ptr<OriginLoop> origin_;
+  std::unique_ptr<DestinationLoop> destination_;
+  std::unique_ptr<HttpServer> http_;
+  std::thread retention_;
+  std::mutex stop_mutex_;
+  std::condition_variable stop_;
+  bool stopping_ = false;
+};
+
+}  // namespace oltp20::spoke

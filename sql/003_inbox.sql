@@ -1,0 +1,118 @@
+-- The inbox: message.incoming, and how far this database is with every origin and every hub.
+
+create table message.incoming (
+  origin text collate "C" not null,
+  epoch uuid not null,
+  seq bigint not null,
+  position integer not null,
+  id uuid not null,
+  type text collate "C" not null,
+  date date,
+  payload text,
+  headers jsonb,
+  destination text collate "C",
+  sent_at timestamptz not null,
+  received_at timestamptz not null default clock_timestamp(),
+  primary key (origin, epoch, seq, position)
+);
+
+create table oltp20.mark (
+  origin text collate "C" not null,
+  epoch uuid not null,
+  base bigint not null,
+  seq bigint not null,
+  primary key (origin, epoch)
+) with (fillfactor = 50);
+
+create table oltp20.known_epoch (
+  origin text collate "C" not null,
+  epoch uuid not null,
+  parent uuid not null,
+  fork_seq bigint not null,
+  fork_chain bytea not null,
+  learnt_at timestamptz not null default clock_timestamp(),
+  primary key (origin, epoch)
+);
+
+create table oltp20.stream_position (
+  hub text collate "C" primary key,
+  incarnation uuid not null,
+  lsn bigint not null,
+  hash bytea not null
+) with (fillfactor = 10);
+
+-- What lies in (from_seq, to_seq] has not come; the origin is held back until it is closed.
+create table oltp20.gap (
+  id bigint generated always as identity primary key,
+  origin text collate "C" not null,
+  epoch uuid not null,
+  from_seq bigint not null,
+  to_seq bigint not null,
+  hub text collate "C" not null,
+  before_incarnation uuid not null,
+  before_lsn bigint not null,
+  before_hash bytea not null,
+  reason text not null,
+  found_at timestamptz not null default clock_timestamp(),
+  closed_at timestamptz,
+  closed_by text,
+  close_reason text
+);
+create unique index gap_open on oltp20.gap (origin, epoch, from_seq, to_seq)
+  where closed_at is null;
+
+create table oltp20.dead_letter (
+  origin text collate "C" not null,
+  epoch uuid not null,
+  seq bigint not null,
+  sqlstate text not null,
+  error text not null,
+  put_aside_at timestamptz not null default clock_timestamp(),
+  primary key (origin, epoch, seq)
+);
+create table oltp20.dead_letter_part (
+  origin text collate "C" not null,
+  epoch uuid not null,
+  seq bigint not null,
+  part integer not null,
+  content bytea not null,
+  primary key (origin, epoch, seq, part),
+  foreign key (origin, epoch, seq) references oltp20.dead_letter on delete cascade
+);
+
+-- Which life of this database receipts speak of; a new one when it is seen to be restored.
+create table oltp20.database_life (
+  number bigint generated always as identity primary key,
+  incarnation uuid not null default gen_random_uuid(),
+  system_identifier text not null,
+  timeline bigint not null,
+  begun_at timestamptz not null default clock_timestamp()
+);
+
+-- An operator gives up what lies in the gap: the mark moves behind it, and the hub's stream is
+-- taken up again where the origin was held back. The agent's next compare-and-set fails, and it
+-- reads its state again.
+create function oltp20.close_gap(gap_id bigint, reason text) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  hole oltp20.gap;
+begin
+  if coalesce(close_gap.reason, '') = '' then
+    raise exception 'closing a gap gives up transactions: say why, as the second argument'
+      using errcode = 'invalid_parameter_value';
+  end if;
+  select * into hole from oltp20.gap g where g.id = gap_id for update;
+  if hole.id is null or hole.closed_at is not null then
+    raise exception 'there is no open gap %: select * from oltp20.gap where closed_at is null',
+      gap_id using errcode = 'no_data_found';
+  end if;
+  insert into oltp20.mark as m (origin, epoch, base, seq)
+    values (hole.origin, hole.epoch, hole.to_seq, hole.to_seq)
+    on conflict (origin, epoch) do update set seq = greatest(m.seq, excluded.seq);
+  update oltp20.stream_position p set lsn = hole.before_lsn, hash = hole.before_hash
+    where p.hub = hole.hub and p.incarnation = hole.before_incarnation
+      and p.lsn > hole.before_lsn;
+  update oltp20.gap set closed_at = clock_timestamp(), closed_by = session_user,
+                        close_reason = close_gap.reason where id = gap_id;
+  notify oltp20_inbox;
+end $$;

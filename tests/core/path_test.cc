@@ -1,0 +1,419 @@
+// The shipped cores together: origin, hub and destination, with models around them, in virtual
+// time.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "common/base/limits.h"
+#include "tests/support/model_network.h"
+
+namespace oltp20::tests {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+struct Pair : ::testing::Test {
+  explicit Pair(std::vector<hub::PolicyRule> rules = allow_all()) : net(std::move(rules)) {
+    net.add_spoke("a", a, {">"});
+    net.add_spoke("b", b, {">"});
+  }
+  std::vector<std::string> numbers(int from, int to) {
+    std::vector<std::string> out;
+    for (int i = from; i <= to; ++i) out.push_back(std::to_string(i));
+    return out;
+  }
+  void commit(int from, int to) {
+    for (int i = from; i <= to; ++i) a.commit("greeting", std::to_string(i));
+  }
+  ModelDatabase a{1}, b{2};
+  ModelNetwork net;
+};
+
+TEST_F(Pair, TransactionsArriveOnceInOrder) {
+  commit(1, 100);
+  net.run(3 * kSecond);
+  EXPECT_EQ(b.payloads(), numbers(1, 100));
+  EXPECT_EQ(net.origin("a").journaled, 100u);
+  EXPECT_EQ(b.marks.begin()->second.seq, 100u);
+  EXPECT_THAT(a.payloads(), IsEmpty()) << "an origin never gets its own back";
+}
+
+TEST_F(Pair, NothingIsAcknowledgedBeforeTheJournalIsDurable) {
+  net.run(kSecond);
+  net.journal().hold(true);
+  commit(1, 5);
+  net.run(kSecond);
+  EXPECT_EQ(net.origin("a").journaled, 0u);
+  EXPECT_THAT(b.payloads(), IsEmpty()) << "delivered before it was durable";
+  net.kill_hub();  // what was not synced is gone
+  net.journal().hold(false);
+  net.start_hub();
+  net.run(10 * kSecond);
+  EXPECT_EQ(b.payloads(), numbers(1, 5));
+}
+
+TEST_F(Pair, HubAgentsAndDatabasesMayDieAtAnyStep) {
+  SeededRandom random(7);
+  int written = 0;
+  for (int round = 0; round < 300; ++round) {
+    commit(written + 1, written + 3);
+    written += 3;
+    for (std::uint64_t steps = random.below(12); steps > 0; --steps) net.round();
+    switch (random.below(8)) {
+      case 0:
+        net.kill_hub();
+        net.start_hub();
+        break;
+      case 1:
+        net.kill_spoke("a");
+        net.add_spoke("a", a, {">"});
+        break;
+      case 2:
+        net.kill_spoke("b");
+        net.add_spoke("b", b, {">"});
+        break;
+      default:
+        net.run(20 * kMillisecond);
+    }
+  }
+  net.run(60 * kSecond);
+  EXPECT_EQ(b.payloads(), numbers(1, written));
+  EXPECT_EQ(a.epochs.size(), 1u) << "no kill is another life of the database";
+}
+
+TEST_F(Pair, AFailedJournalLosesNothing) {
+  net.run(kSecond);
+  net.journal().fail_next(Status(Code::exhausted, "no space left on device"));
+  commit(1, 50);
+  net.run(20 * kSecond);
+  EXPECT_EQ(b.payloads(), numbers(1, 50));
+  EXPECT_THAT(net.notices, Contains(HasSubstr("no space left on device")));
+}
+
+TEST_F(Pair, ALargeTransactionArrivesWholeWithBoundedMemory) {
+  std::vector<ModelRow> rows;
+  for (int i = 0; i < 20000; ++i) rows.push_back({"bulk", std::string(1000, 'x'), ""});
+  a.commit(rows);
+  a.commit("greeting", "behind it");
+  net.run(30 * kSecond);
+  ASSERT_EQ(b.received.size(), 20001u);
+  EXPECT_EQ(b.received[19999].position, 19999u);
+  EXPECT_EQ(b.payloads().back(), "behind it");
+}
+
+TEST_F(Pair, ALargeTransactionCutOffInTheMiddleIsSentAgain) {
+  std::vector<ModelRow> rows;
+  for (int i = 0; i < 20000; ++i) rows.push_back({"bulk", std::string(1000, 'x'), ""});
+  a.commit(rows);
+  for (int i = 0; i < 15; ++i) net.round();
+  net.kill_spoke("a");
+  EXPECT_THAT(b.payloads(), IsEmpty());
+  net.add_spoke("a", a, {">"});
+  for (int i = 0; i < 40; ++i) net.round();
+  net.kill_spoke("b");
+  net.add_spoke("b", b, {">"});
+  net.run(30 * kSecond);
+  EXPECT_EQ(b.received.size(), 20000u);
+}
+
+struct Ruled : Pair {
+  static std::vector<hub::PolicyRule> rules() {
+    hub::PolicyRule a, b;
+    a.who = "spoke/a";
+    a.publish = {"greeting", "order.>"};
+    a.subscribe = {">"};
+    b.who = "spoke/b";
+    b.subscribe = {"greeting", "order.*.open"};
+    return {a, b};
+  }
+  Ruled() : Pair(rules()) {}
+};
+
+TEST_F(Ruled, ARefusedTransactionIsRecordedAndNothingBehindItWaits) {
+  a.commit("greeting", "1");
+  a.commit("secret", "denied");
+  a.commit("greeting", "2");
+  a.commit({{"greeting", "x", "spoke/nobody"}});
+  a.commit("greeting", "3");
+  net.run(5 * kSecond);
+  EXPECT_THAT(b.payloads(), ElementsAre("1", "2", "3"));
+  const auto& rejected = a.rejected[a.epoch.id];
+  ASSERT_EQ(rejected.size(), 2u);
+  EXPECT_EQ(rejected.at(2).code, "type_denied");
+  EXPECT_THAT(rejected.at(2).reason, HasSubstr("secret"));
+  EXPECT_EQ(rejected.at(4).code, "destination_unknown");
+  EXPECT_EQ(net.origin("a").journaled, 5u) << "tombstones fill the place";
+  // A restart encodes the tombstones again to the same chain.
+  net.kill_spoke("a");
+  net.add_spoke("a", a, {">"});
+  a.commit("greeting", "4");
+  net.run(5 * kSecond);
+  EXPECT_THAT(b.payloads(), ElementsAre("1", "2", "3", "4"));
+  EXPECT_EQ(a.epochs.size(), 1u);
+}
+
+TEST_F(Ruled, RowsThatMayNotBeReceivedNeverLeaveTheHub) {
+  a.commit({{"order.eu.open", "yes", ""}, {"order.eu.secret", "HIDDEN", ""}});
+  a.commit({{"order.eu.secret", "HIDDEN", ""}});
+  a.commit({{"greeting", "HIDDEN", "spoke/a"}});
+  a.commit("greeting", "last");
+  net.run(5 * kSecond);
+  EXPECT_THAT(b.payloads(), ElementsAre("yes", "last"));
+  for (const std::string& bytes : net.frames_to("b")) EXPECT_THAT(bytes, Not(HasSubstr("HIDDEN")));
+  EXPECT_EQ(b.marks.begin()->second.seq, 4u) << "spans move the mark past what did not match";
+}
+
+TEST_F(Ruled, SpansSurviveADestinationsRestart) {
+  a.commit("greeting", "1");
+  net.run(3 * kSecond);
+  for (int i = 0; i < 5; ++i) a.commit("order.eu.secret", "hidden");
+  net.run(3 * kSecond);
+  net.kill_spoke("b");
+  net.add_spoke("b", b, {">"});
+  for (int i = 0; i < 5; ++i) a.commit("order.eu.secret", "hidden");
+  a.commit("greeting", "2");
+  net.run(3 * kSecond);
+  EXPECT_THAT(b.payloads(), ElementsAre("1", "2"));
+  EXPECT_THAT(b.gaps, IsEmpty());
+}
+
+TEST_F(Ruled, ARevokedPermissionTakesEffectOnALiveLink) {
+  a.commit("greeting", "1");
+  net.run(2 * kSecond);
+  auto narrowed = rules();
+  narrowed[1].subscribe = {"order.*.open"};
+  narrowed[0].publish = {"order.>"};
+  net.change_policy(narrowed);
+  a.commit("greeting", "refused");
+  a.commit("order.eu.open", "2");
+  net.run(2 * kSecond);
+  EXPECT_THAT(b.payloads(), ElementsAre("1", "2"));
+  EXPECT_EQ(a.rejected[a.epoch.id].size(), 1u);
+}
+
+TEST_F(Pair, ARestoredOriginBeginsANewEpochAndNeitherLosesNorDoubles) {
+  commit(1, 20);
+  net.run(3 * kSecond);
+  ModelDatabase copy = a;
+  commit(21, 30);
+  net.run(3 * kSecond);
+  net.kill_spoke("a");
+  copy.id_salt = 9;
+  copy.commit("greeting", "new life");  // other content than the old life's 21
+  net.add_spoke("a", copy, {">"});
+  net.run(5 * kSecond);
+  auto expected = numbers(1, 30);
+  expected.push_back("new life");
+  EXPECT_EQ(b.payloads(), expected);
+  EXPECT_EQ(copy.epochs.size(), 2u);
+  EXPECT_EQ(copy.epochs.back().parent, a.epoch.id);
+  // The old life may not come back.
+  net.kill_spoke("a");
+  a.commit("greeting", "zombie");
+  net.add_spoke("a", a, {">"});
+  net.run(10 * kSecond);
+  EXPECT_EQ(b.payloads(), expected);
+  EXPECT_THAT(net.notices, Contains(HasSubstr("oltp20ctl spokes adopt a")));
+}
+
+TEST_F(Pair, OnlyTheChainHashShowsALifeThatWentItsOwnWay) {
+  commit(1, 5);
+  net.run(3 * kSecond);
+  net.kill_spoke("a");
+  // The copy takes a tick, and dies before the hub has any of it.
+  ModelDatabase copy = a;
+  copy.id_salt = 9;
+  net.journal().hold(true);
+  net.add_spoke("a", copy, {">"});
+  for (int i = 1; i <= 5; ++i) copy.commit("greeting", "copy " + std::to_string(i));
+  net.run(kSecond);
+  net.kill_spoke("a");
+  net.kill_hub();
+  net.journal().hold(false);
+  net.start_hub();
+  // Meanwhile the original goes on, with fewer transactions than the copy has captured.
+  net.add_spoke("a", a, {">"});
+  commit(6, 8);
+  net.run(5 * kSecond);
+  ASSERT_EQ(b.payloads(), numbers(1, 8));
+  net.kill_spoke("a");
+  net.add_spoke("a", copy, {">"});
+  net.run(10 * kSecond);
+  auto expected = numbers(1, 8);
+  for (int i = 1; i <= 5; ++i) expected.push_back("copy " + std::to_string(i));
+  EXPECT_EQ(b.payloads(), expected);
+  EXPECT_EQ(copy.epochs.size(), 2u);
+}
+
+TEST_F(Pair, ANewLifeWaitsUntilTheOldOneWasAppliedUpToTheFork) {
+  commit(1, 5);
+  net.run(3 * kSecond);
+  ModelDatabase before = b;
+  commit(6, 10);
+  net.run(3 * kSecond);
+  net.kill_spoke("a");
+  net.kill_spoke("b");
+  a.server.timeline = 2;
+  // The hub's disk is gone, and so is what the destination had of 6 to 10.
+  ModelNetwork fresh(allow_all());
+  fresh.add_spoke("a", a, {">"});
+  fresh.add_spoke("b", before, {">"});
+  commit(11, 12);
+  fresh.run(5 * kSecond);
+  EXPECT_EQ(before.payloads(), numbers(1, 5)) << "11 and 12 would hide that 6 to 10 are missing";
+  ASSERT_EQ(before.gaps.size(), 1u);
+  EXPECT_EQ(before.gaps[0].gap.from, 5u);
+  EXPECT_EQ(before.gaps[0].gap.to, 10u);
+  before.close_gap("a");
+  fresh.run(5 * kSecond);
+  EXPECT_THAT(before.payloads(), Contains("11"));
+  EXPECT_THAT(before.payloads(), Contains("12"));
+}
+
+TEST_F(Pair, APromotedReplicaThatLostCommitsIsSeenByItsTimeline) {
+  commit(1, 10);
+  net.run(3 * kSecond);
+  net.kill_spoke("a");
+  a.server.timeline = 2;
+  a.commit("greeting", "11");
+  net.add_spoke("a", a, {">"});
+  net.run(5 * kSecond);
+  EXPECT_EQ(b.payloads(), numbers(1, 11));
+  EXPECT_EQ(a.epochs.size(), 2u);
+  net.kill_spoke("a");
+  net.add_spoke("a", a, {">"});
+  net.run(5 * kSecond);
+  EXPECT_EQ(a.epochs.size(), 2u) << "one promotion, one epoch";
+}
+
+TEST_F(Pair, OverlapIsRecognisedByIdWhenTheNewLifeSendsAgain) {
+  commit(1, 5);
+  net.run(3 * kSecond);
+  net.kill_spoke("a");
+  // The checkpoint and half of the ticks are lost: rows 1 to 5 are captured again.
+  a.checkpoints.clear();
+  a.server.system_identifier = "other";
+  net.kill_hub();
+  ModelNetwork fresh(allow_all());
+  fresh.add_spoke("a", a, {">"});
+  fresh.add_spoke("b", b, {">"});
+  commit(6, 6);
+  fresh.run(5 * kSecond);
+  EXPECT_EQ(b.payloads(), numbers(1, 6));
+}
+
+TEST_F(Pair, ASecondAgentOfTheSameSpokeIsRefusedWhileTheFirstIsAttached) {
+  commit(1, 3);
+  net.run(2 * kSecond);
+  Identity identity{Identity::Kind::spoke, "test", "eu", "a"};
+  hub::Actions out;
+  net.hub().step(hub::LinkOpened{999, true, identity, "elsewhere"}, {}, &out);
+  ForwardHello hello;
+  hello.spoke = "a";
+  hello.agent = "another";
+  hello.epoch = a.epoch;
+  net.hub().step(hub::ForwardReceived{999, hello}, {}, &out);
+  bool refused = std::ranges::any_of(out, [](const hub::Action& action) {
+    const auto* close = std::get_if<hub::CloseLink>(&action);
+    return close && close->link == 999 && close->goodbye.code == Code::conflict &&
+           close->goodbye.reason.find("another agent") != std::string::npos;
+  });
+  EXPECT_TRUE(refused);
+}
+
+TEST_F(Pair, AHoleHoldsOneOriginBackUntilAnOperatorClosesIt) {
+  ModelDatabase c{3};
+  net.add_spoke("c", c, {">"});
+  commit(1, 5);
+  net.run(3 * kSecond);
+  net.kill_spoke("b");
+  commit(6, 10);
+  net.run(3 * kSecond);
+  // The hub forgets what b has not seen.
+  ASSERT_TRUE(net.journal().trim(net.journal().info().head.lsn - 2).is_ok());
+  net.kill_hub();
+  net.start_hub();
+  net.add_spoke("b", b, {">"});
+  c.commit("greeting", "from c");
+  net.run(5 * kSecond);
+  auto before_close = numbers(1, 5);
+  before_close.push_back("from c");
+  EXPECT_EQ(b.payloads(), before_close) << "others are not held back";
+  ASSERT_EQ(b.gaps.size(), 1u);
+  EXPECT_EQ(b.gaps[0].gap.from, 5u);
+  EXPECT_EQ(b.gaps[0].gap.to, 8u);
+  b.close_gap("a");
+  net.run(5 * kSecond);
+  EXPECT_THAT(b.payloads(), Contains("9"));
+  EXPECT_THAT(b.payloads(), Contains("10"));
+  EXPECT_EQ(b.received.size(), 8u) << "going back doubles nothing";
+}
+
+TEST_F(Pair, WhatTheDatabaseRefusesIsPutAsideAlone) {
+  b.poison = "4";
+  commit(1, 10);
+  net.run(5 * kSecond);
+  auto expected = numbers(1, 10);
+  expected.erase(expected.begin() + 3);
+  EXPECT_EQ(b.payloads(), expected);
+  ASSERT_EQ(b.dead_letters.size(), 1u);
+  EXPECT_EQ(b.dead_letters[0].seq, 4u);
+  EXPECT_EQ(b.dead_letters[0].sqlstate, "22P05");
+  EXPECT_THAT(b.dead_letters[0].parts.at(0), HasSubstr("4"));
+}
+
+TEST_F(Pair, WhatIsDeliveredAgainIsNotAppliedAgain) {
+  commit(1, 5);
+  net.run(3 * kSecond);
+  net.kill_spoke("b");
+  b.positions["hub"].hash = Hash::from("another stream");  // so the stream begins anew
+  net.add_spoke("b", b, {">"});
+  commit(6, 6);
+  net.run(3 * kSecond);
+  EXPECT_EQ(b.payloads(), numbers(1, 6));
+  EXPECT_THAT(net.notices, Contains(HasSubstr("begins anew")));
+}
+
+TEST_F(Pair, ARestoredDestinationGetsAgainWhatItLost) {
+  commit(1, 5);
+  net.run(3 * kSecond);
+  ModelDatabase copy = b;
+  commit(6, 9);
+  net.run(3 * kSecond);
+  net.kill_spoke("b");
+  net.add_spoke("b", copy, {">"});
+  net.run(3 * kSecond);
+  EXPECT_EQ(copy.payloads(), numbers(1, 9));
+}
+
+TEST_F(Pair, AWipedHubIsFilledFromTheConfirmedPointOn) {
+  commit(1, 5);
+  net.run(3 * kSecond);
+  ModelNetwork fresh(allow_all());
+  fresh.add_spoke("a", a, {">"});
+  fresh.add_spoke("b", b, {">"});
+  commit(6, 9);
+  fresh.run(5 * kSecond);
+  EXPECT_EQ(b.payloads(), numbers(1, 9));
+  EXPECT_THAT(b.gaps, IsEmpty());
+}
+
+TEST_F(Pair, ALostTailOfTheJournalIsANewIncarnation) {
+  commit(1, 9);
+  net.run(3 * kSecond);
+  net.kill_hub();
+  net.journal().lose_tail(4);
+  net.start_hub();
+  commit(10, 12);
+  net.run(5 * kSecond);
+  EXPECT_EQ(b.payloads(), numbers(1, 12));
+  EXPECT_EQ(a.epochs.size(), 1u);
+}
+
+}  // namespace
+}  // namespace oltp20::tests

@@ -1,0 +1,284 @@
+// The inbox: rows, marks and position in one commit (spoke/core/inbox.h, rules 1 to 5).
+#include <thread>
+
+#include "spoke/database/pg_inbox.h"
+#include "tests/spoke/database/fixture.h"
+
+namespace oltp20::spoke {
+namespace {
+
+const Epoch kEpoch = Epoch::from(std::string(16, 'e'));
+const Epoch kChild = Epoch::from(std::string(16, 'c'));
+const Incarnation kIncarnation = Incarnation::from(std::string(16, 'i'));
+
+StreamPosition at(Lsn lsn) {
+  return {kIncarnation, lsn, Hash::from(std::to_string(lsn))};
+}
+RowId id(int number) {
+  return RowId::from("row " + std::to_string(number));
+}
+
+IncomingTransaction transaction(Seq seq, std::vector<int> ids, Epoch epoch = kEpoch) {
+  IncomingTransaction out{"store-1", epoch, seq, {}, std::nullopt};
+  std::uint32_t position = 0;
+  for (int one : ids) {
+    MessageRow row;
+    row.id = id(one);
+    row.type = "t";
+    row.payload = "payload";
+    row.sent_at_us = 1'623'283'200'123'456;
+    out.rows.push_back({position++, row});
+  }
+  return out;
+}
+
+class InboxTest : public DatabaseTest {
+ protected:
+  void SetUp() override {
+    DatabaseTest::SetUp();
+    inbox_ = make_pg_inbox({agent_url()});
+    auto state = inbox_->open("eu-west");
+    ASSERT_TRUE(state) << state.status().message();
+    EXPECT_FALSE(state->position);
+    EXPECT_FALSE(state->database.is_zero());
+  }
+  ApplyGroup group(std::optional<Seq> expected, Seq next, std::optional<StreamPosition> from,
+                   StreamPosition to) {
+    ApplyGroup out;
+    out.marks.push_back({"store-1", kEpoch, expected, 0, next});
+    out.expected_position = from;
+    out.position = to;
+    return out;
+  }
+  // Seq 1 with row 1.
+  void apply_first() {
+    ApplyGroup first = group(std::nullopt, 1, std::nullopt, at(1));
+    first.transactions.push_back(transaction(1, {1}));
+    Status status = inbox_->apply(first);
+    ASSERT_TRUE(status) << status.message();
+  }
+  std::string count() const { return sql("select count(*) from message.incoming"); }
+
+  std::unique_ptr<PgInbox> inbox_;
+};
+
+TEST_F(InboxTest, RowsMarkAndPositionArriveTogether) {
+  ApplyGroup first = group(std::nullopt, 2, std::nullopt, at(2));
+  first.transactions.push_back(transaction(1, {1}));
+  first.transactions.push_back(transaction(2, {2, 3}));
+  MessageRow& row = first.transactions[0].rows[0].row;
+  row.payload = "tab\tnewline\nback\\slash \xc3\xa9 \\N";
+  row.headers = "{\"n\": 0.30000000000000004}";
+  row.date = 7831;
+  row.destination = "region/eu";
+  first.transactions[1].rows[0].row.date = INT32_MIN;
+  first.epochs.push_back({"store-1", {kEpoch, Epoch{}, {}}});
+  Status status = inbox_->apply(first);
+  ASSERT_TRUE(status) << status.message();
+  EXPECT_EQ(count(), "3");
+  EXPECT_EQ(sql("select payload || '|' || headers || '|' || date || '|' || destination || '|' || "
+                "(extract(epoch from sent_at) * 1000000)::bigint from message.incoming "
+                "where seq = 1"),
+            "tab\tnewline\nback\\slash \xc3\xa9 \\N|{\"n\": 0.30000000000000004}|2021-06-10|"
+            "region/eu|1623283200123456");
+  EXPECT_EQ(sql("select date from message.incoming where seq = 2 order by position"), "-infinity");
+  auto state = inbox_->open("eu-west");
+  ASSERT_TRUE(state) << state.status().message();
+  EXPECT_EQ(state->position, at(2));
+  ASSERT_EQ(state->marks.size(), 1u);
+  EXPECT_EQ(state->marks[0].seq, 2u);
+  ASSERT_EQ(state->epochs.size(), 1u);
+  EXPECT_EQ(state->epochs[0].life.id, kEpoch);
+  EXPECT_FALSE(inbox_->open("us-east")->position);
+}
+
+TEST_F(InboxTest, AMarkThatDoesNotMatchChangesNothing) {
+  apply_first();
+  for (std::optional<Seq> wrong : {std::optional<Seq>(0), std::optional<Seq>()}) {
+    ApplyGroup again = group(wrong, 2, at(1), at(2));
+    again.transactions.push_back(transaction(2, {2}));
+    Status status = inbox_->apply(again);
+    EXPECT_EQ(status.code(), Code::conflict) << status.message();
+  }
+  ApplyGroup position = group(1, 2, at(7), at(8));
+  position.transactions.push_back(transaction(2, {2}));
+  EXPECT_EQ(inbox_->apply(position).code(), Code::conflict);
+  ApplyGroup hash = group(1, 2, StreamPosition{kIncarnation, 1, Hash::from("other")}, at(2));
+  EXPECT_EQ(inbox_->apply(hash).code(), Code::conflict);
+  EXPECT_EQ(count(), "1");
+  EXPECT_EQ(sql("select seq from oltp20.mark"), "1");
+  EXPECT_EQ(sql("select lsn from oltp20.stream_position"), "1");
+}
+
+TEST_F(InboxTest, ContentErrorsNameTheirSqlstateAndLeaveNothing) {
+  apply_first();
+  ApplyGroup bad = group(1, 2, at(1), at(2));
+  bad.transactions.push_back(transaction(2, {2, 3}));
+  auto refused = [&](const std::string& state) {
+    Status status = inbox_->apply(bad);
+    EXPECT_EQ(status.code(), Code::invalid) << status.message();
+    EXPECT_NE(status.message().find("SQLSTATE " + state), std::string::npos) << status.message();
+    EXPECT_EQ(count(), "1");
+    EXPECT_EQ(sql("select seq from oltp20.mark"), "1");
+  };
+  bad.transactions[0].rows[1].row.payload = "\xff";
+  refused("22021");
+  bad.transactions[0].rows[1].row.payload = std::string_view("a\0b", 3);
+  refused("22021");
+  bad.transactions[0].rows[1].row.payload = "fine";
+  bad.transactions[0].rows[1].row.headers = "{";
+  refused("22P02");
+  bad.transactions[0].rows[1].row.headers = "{}";
+  sql("create function no() returns trigger language plpgsql as "
+      "$$ begin raise exception 'no'; end $$; create trigger no before insert on "
+      "message.incoming for each row execute function no()");
+  refused("P0001");
+  sql("drop trigger no on message.incoming");
+  EXPECT_TRUE(inbox_->apply(bad)) << "and the connection is as good as before";
+}
+
+TEST_F(InboxTest, OverlapRowsAreRecognisedByIdInTheTableAndInTheGroup) {
+  apply_first();
+  ApplyGroup fork = group(1, 2, at(1), at(3));
+  fork.transactions.push_back(transaction(2, {2}));
+  fork.transactions.push_back(transaction(1, {1, 2, 3}, kChild));
+  fork.transactions[1].overlap = Overlap{kEpoch, 0};
+  fork.marks.push_back({"store-1", kChild, std::nullopt, 0, 1});
+  Status status = inbox_->apply(fork);
+  ASSERT_TRUE(status) << status.message();
+  EXPECT_EQ(sql("select string_agg(position::text, ',') from message.incoming "
+                "where epoch = '63636363-6363-6363-6363-636363636363'"),
+            "2");
+  // Only the overlap: what lies at or before the fork is no duplicate.
+  ApplyGroup more = group(2, 3, at(3), at(4));
+  more.transactions.push_back(transaction(2, {1}, kChild));
+  more.transactions[0].overlap = Overlap{kEpoch, 1};
+  ASSERT_TRUE(inbox_->apply(more));
+  EXPECT_EQ(count(), "4");
+}
+
+TEST_F(InboxTest, DeadLettersKeepTheWholeContent) {
+  ApplyGroup first = group(std::nullopt, 1, std::nullopt, at(1));
+  const std::string bytes("\x00\xff part", 7);
+  first.dead_letters.push_back({"store-1", kEpoch, 1, {bytes, "two"}, "23505", "duplicate"});
+  Status status = inbox_->apply(first);
+  ASSERT_TRUE(status) << status.message();
+  EXPECT_EQ(sql("select encode(string_agg(content, ''::bytea order by part), 'hex') "
+                "from oltp20.dead_letter_part"),
+            to_hex(bytes + "two"));
+  EXPECT_EQ(sql("select sqlstate || error from oltp20.dead_letter"), "23505duplicate");
+}
+
+TEST_F(InboxTest, ClosingAGapMovesMarkAndPositionAndTellsTheAgent) {
+  apply_first();
+  ApplyGroup held = group(1, 1, at(1), at(9));
+  held.gaps.push_back({"store-1", kEpoch, 1, 5, at(4), "the hub has dropped them"});
+  ASSERT_TRUE(inbox_->apply(held));
+  ApplyGroup twice = group(1, 1, at(9), at(10));
+  twice.gaps = held.gaps;
+  ASSERT_TRUE(inbox_->apply(twice));
+  EXPECT_EQ(sql("select count(*) from oltp20.gap"), "1") << "found again is the same gap";
+  EXPECT_NE(error_of("select oltp20.close_gap(1, '')").find("say why"), std::string::npos);
+  sql("select oltp20.close_gap(id, 'lost for good') from oltp20.gap");
+  EXPECT_EQ(sql("select close_reason from oltp20.gap"), "lost for good");
+  bool told = false;
+  for (int i = 0; i < 200 && !told; ++i) {
+    told = inbox_->take_notification();
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_TRUE(told);
+  EXPECT_EQ(inbox_->apply(group(1, 2, at(10), at(11))).code(), Code::conflict);
+  auto state = inbox_->open("eu-west");
+  ASSERT_TRUE(state);
+  EXPECT_EQ(state->marks[0].seq, 5u);
+  EXPECT_EQ(state->position, at(4));
+  EXPECT_NE(error_of("select oltp20.close_gap(1, 'again')"), "");
+}
+
+TEST_F(InboxTest, ALargeTransactionIsOneCommit) {
+  apply_first();
+  ASSERT_TRUE(inbox_->begin_large({"store-1", kEpoch, 1, 0, 2}));
+  for (int part = 0; part < 5; ++part) {
+    IncomingTransaction rows = transaction(2, {});
+    for (int i = 0; i < 2000; ++i) {
+      rows.rows.push_back(transaction(2, {part * 2000 + i}).rows[0]);
+      rows.rows.back().position = static_cast<std::uint32_t>(part * 2000 + i);
+    }
+    Status status = inbox_->add_rows(rows);
+    ASSERT_TRUE(status) << status.message();
+    EXPECT_EQ(count(), "1") << "not visible before the commit";
+  }
+  ASSERT_TRUE(inbox_->commit_large(at(1), at(2)));
+  EXPECT_EQ(count(), "10001");
+  ASSERT_TRUE(inbox_->begin_large({"store-1", kEpoch, 2, 0, 3}));
+  ASSERT_TRUE(inbox_->add_rows(transaction(3, {1})));
+  inbox_->abort_large();
+  EXPECT_EQ(inbox_->begin_large({"store-1", kEpoch, 1, 0, 3}).code(), Code::conflict);
+  ASSERT_TRUE(inbox_->begin_large({"store-1", kEpoch, 2, 0, 3}));
+  EXPECT_EQ(inbox_->commit_large(at(1), at(3)).code(), Code::conflict) << "the position is 2";
+  EXPECT_EQ(count(), "10001");
+  EXPECT_TRUE(inbox_->apply(group(2, 3, at(2), at(3))));
+}
+
+TEST_F(InboxTest, FlushedBecomesTrueAlsoUnderLoad) {
+  EXPECT_TRUE(*inbox_->flushed());
+  Seq seq = 0;
+  bool ever = false;
+  for (; seq < 20 && !ever; ++seq) {
+    ApplyGroup next = group(seq == 0 ? std::nullopt : std::optional<Seq>(seq), seq + 1,
+                            seq == 0 ? std::nullopt : std::optional(at(seq)), at(seq + 1));
+    next.transactions.push_back(transaction(seq + 1, {static_cast<int>(seq)}));
+    ASSERT_TRUE(inbox_->apply(next));
+    auto flushed = inbox_->flushed();
+    ASSERT_TRUE(flushed) << flushed.status().message();
+    ever = *flushed;
+  }
+  EXPECT_TRUE(ever);
+}
+
+TEST_F(InboxTest, WhatWasFlushedSurvivesACrashAndNothingReconnectsByItself) {
+  test::PostgresCluster own;
+  own.create_database("d");
+  const std::string agent = own.url("d", "oltp20_agent");
+  ASSERT_TRUE(install({own.url("d"), agent, "exact"}));
+  auto inbox = make_pg_inbox({agent});
+  auto state = inbox->open("eu-west");
+  ASSERT_TRUE(state) << state.status().message();
+  ApplyGroup first = group(std::nullopt, 1, std::nullopt, at(1));
+  first.transactions.push_back(transaction(1, {1}));
+  ASSERT_TRUE(inbox->apply(first));
+  while (!*inbox->flushed()) {
+  }
+  own.kill9();
+  EXPECT_EQ(inbox->apply(group(1, 2, at(1), at(2))).code(), Code::unavailable);
+  own.start();
+  EXPECT_EQ(inbox->apply(group(1, 2, at(1), at(2))).code(), Code::unavailable) << "rule 5";
+  auto again = inbox->open("eu-west");
+  ASSERT_TRUE(again) << again.status().message();
+  EXPECT_EQ(again->position, at(1));
+  EXPECT_EQ(again->database, state->database) << "a crash is not another life";
+}
+
+TEST_F(InboxTest, ASecondAgentIsRefusedButTheOutboxIsNotInTheWay) {
+  auto [outbox, state] = open_outbox();
+  auto second = make_pg_inbox({agent_url()});
+  EXPECT_EQ(second->open("eu-west").status().code(), Code::conflict);
+}
+
+TEST_F(InboxTest, AnotherServerIsAnotherLife) {
+  const Incarnation before = inbox_->open("eu-west")->database;
+  sql("update oltp20.database_life set timeline = timeline + 1");
+  const Incarnation after = inbox_->open("eu-west")->database;
+  EXPECT_NE(before, after);
+  EXPECT_EQ(inbox_->open("eu-west")->database, after);
+}
+
+TEST_F(InboxTest, OnlyRetentionRemovesFromTheInbox) {
+  apply_first();
+  EXPECT_EQ(sql("select oltp20.prune_incoming('1 hour', 100)"), "0");
+  EXPECT_EQ(sql("select oltp20.prune_incoming('0', 100)"), "1");
+  EXPECT_EQ(count(), "0");
+}
+
+}  // namespace
+}  // namespace oltp20::spoke

@@ -1,0 +1,1 @@
+oltp20_library(tests_postgres SOURCES postgres.cc LINK PkgConfig::PQXX)
