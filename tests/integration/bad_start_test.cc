@@ -342,14 +342,19 @@ TEST_F(BadStartBesideARunningHub, CtlThatReachesNobodyEndsWith3) {
   EXPECT_EQ(outcome.exit_code, 3);
   EXPECT_THAT(outcome.output, AllOf(HasSubstr("is not reached"), HasSubstr("it may be down"),
                                     HasSubstr("the endpoint may be wrong")));
+}
+
+TEST_F(BadStartBesideARunningHub, CtlOfAnotherNetworkIsToldWhoseCertificateItSaw) {
   Network foreign;
   foreign.issue("admin", "tester", foreign.path("ca-of-others"));
   const std::string of_others = foreign.path("ca-of-others");
-  outcome =
+  Outcome outcome =
       run({program("oltp20ctl"), "--hub", "127.0.0.1:" + hub_port(), "--ca", of_others + "/ca.pem",
            "--cert", of_others + "/cert.pem", "--key", of_others + "/key.pem", "status"});
-  EXPECT_EQ(outcome.exit_code, 3);
-  EXPECT_THAT(outcome.output, HasSubstr("another CA"));
+  EXPECT_EQ(outcome.exit_code, 4);
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("region/eu/hub/hub was not issued by the CA in " +
+                                              of_others + "/ca.pem"),
+                                    HasSubstr("use the CA of this network")));
 }
 
 TEST_F(BadStartBesideARunningHub, CtlUsedWronglyEndsWith2) {

@@ -62,7 +62,8 @@ class Deaf {
 };
 
 // How many of these the hub takes for a peer that does not read, until it ends the link.
-std::size_t sent_until_cut_off(const DeliverBatch& batch, std::size_t most) {
+std::size_t sent_until_cut_off(const DeliverBatch& batch, std::size_t most,
+                               std::size_t pause_every) {
   Hub hub;
   Deaf spoke(hub);
   EXPECT_TRUE(eventually([&] { return hub.recorder.count() == 1; }));
@@ -70,7 +71,8 @@ std::size_t sent_until_cut_off(const DeliverBatch& batch, std::size_t most) {
   std::size_t sent = 0;
   for (; sent < most && hub.recorder.open() == 1; ++sent) {
     hub.server().send(link, batch);
-    if (sent % 32 == 0) std::this_thread::sleep_for(1ms);  // closed() comes from another thread
+    // closed() comes from another thread, which must not have to race with this one.
+    if (sent % pause_every == 0) std::this_thread::sleep_for(2ms);
   }
   EXPECT_TRUE(eventually([&] { return hub.recorder.open() == 0; }));
   EXPECT_EQ(hub.recorder.link(0).closed->code(), Code::exhausted);
@@ -80,14 +82,14 @@ std::size_t sent_until_cut_off(const DeliverBatch& batch, std::size_t most) {
 
 TEST(Backpressure, APeerThatDoesNotReadIsCutOffAtABoundInBytes) {
   auto bytes = std::make_shared<const std::string>(limits::kPartBytes, 'x');
-  std::size_t most = (64 << 20) / limits::kPartBytes;
-  EXPECT_LT(sent_until_cut_off({{DeliverPart{1, 0, {}, 0, bytes}}, true, {}}, most), most);
+  std::size_t most = (128 << 20) / limits::kPartBytes;  // four times what may wait
+  EXPECT_LT(sent_until_cut_off({{DeliverPart{1, 0, {}, 0, bytes}}, true, {}}, most, 1), most);
 }
 
 TEST(Backpressure, APeerThatDoesNotReadIsCutOffAtABoundInFrames) {
   auto bytes = std::make_shared<const std::string>(1024, 'x');
   std::size_t most = 20'000;  // of which gRPC takes in some 4 MB; less than the bound in bytes
-  EXPECT_LT(sent_until_cut_off({{DeliverPart{1, 0, {}, 0, bytes}}, true, {}}, most), most);
+  EXPECT_LT(sent_until_cut_off({{DeliverPart{1, 0, {}, 0, bytes}}, true, {}}, most, 32), most);
 }
 
 TEST(Backpressure, ASpokeEndsALinkWhoseHubDoesNotRead) {
@@ -96,10 +98,10 @@ TEST(Backpressure, ASpokeEndsALinkWhoseHubDoesNotRead) {
   ForwardRecorder spoke;
   auto client = ForwardClient::start(hub.reach(), &spoke);
   std::string part(limits::kPartBytes, 'x');
-  std::size_t sent = 0, most = (64 << 20) / limits::kPartBytes;
+  std::size_t sent = 0, most = (128 << 20) / limits::kPartBytes;
   for (; sent < most && !spoke.closed_status(); ++sent) {
     client->send(ForwardParts{{part}});
-    if (sent % 16 == 0) std::this_thread::sleep_for(5ms);
+    std::this_thread::sleep_for(2ms);
   }
   EXPECT_LT(sent, most);
   ASSERT_TRUE(spoke.wait_closed());
