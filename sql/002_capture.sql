@@ -8,6 +8,9 @@ create table oltp20.epoch (
   fork_chain bytea not null default decode(repeat('00', 32), 'hex'),
   network_has bigint not null default 0,
   lost bigint not null default 0,  -- of the parent: what the network has and this life has not
+  -- Transactions with a lower id were begun before this life was known as one: an earlier life may
+  -- have sent them too, also those that are prepared still.
+  overlap_before xid8 not null default '0',
   why text not null,
   begun_at timestamptz not null default clock_timestamp()
 );
@@ -30,7 +33,6 @@ create table oltp20.tick (
   snapshot pg_snapshot not null,
   first bigint not null,
   last bigint not null,
-  opens_epoch boolean not null,
   system_identifier text not null,
   timeline bigint not null,
   wal_lsn pg_lsn not null,
@@ -79,7 +81,7 @@ declare
 begin
   insert into oltp20.epoch (id, why) values (first_epoch, 'installed');
   insert into oltp20.tick values
-    (0, first_epoch, '3:3:', '3:3:', 1, 0, true, '', 0, '0/0');
+    (0, first_epoch, '3:3:', '3:3:', 1, 0, '', 0, '0/0');
   insert into oltp20.secret values
     (sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())
             || uuid_send(gen_random_uuid())));

@@ -29,10 +29,13 @@ inline constexpr std::size_t kTailBytes = 64 << 20;     // newest entries kept i
 inline constexpr std::size_t kReadPageBytes = 1 << 20;  // one read from the journal
 inline constexpr std::size_t kStreamInflight = 16;      // received frames not yet taken, a stream
 inline constexpr std::size_t kCoreQueue = 65536;        // events waiting for the hub's core
+inline constexpr std::size_t kKnownPage = 4096;         // (origin, epoch) pairs in one frame
+inline constexpr std::size_t kSpanPage = 4096;          // spans in one batch
 inline constexpr std::size_t kSubscriptions = 256;      // patterns a spoke may ask for
 inline constexpr std::size_t kTickPage = 131072;        // transactions of a tick held in memory
 inline constexpr std::size_t kApplyGroup = 512;         // source transactions in one SQL commit
 inline constexpr std::size_t kApplyGroupBytes = 1 << 20;
+inline constexpr std::size_t kLives = 1000;            // epochs of one origin at a hub
 inline constexpr std::size_t kRunOrigins = 1'000'000;  // (origin, epoch) pairs a hub remembers
 
 // --- time ---

@@ -184,11 +184,16 @@ void to_wire(const DeliverUp& frame, v1::DeliverUp* out) {
                    for (const StreamPosition& position : f.positions)
                      write(position, to->add_positions());
                    to->set_window_bytes(f.window_bytes);
+                   to->set_agent(f.agent);
+                 },
+                 [&](const DeliverKnown& f) {
+                   auto* to = out->mutable_known();
                    for (const OriginEpoch& known : f.known) {
                      auto* one = to->add_known();
                      one->set_origin(known.origin);
                      one->set_epoch(raw(known.epoch));
                    }
+                   to->set_last(f.last);
                  },
                  [&](const DeliverAck& f) {
                    auto* to = out->mutable_ack();
@@ -290,9 +295,15 @@ Result<DeliverUp> from_wire(v1::DeliverUp* in) {
     for (const auto& position : f.positions())
       hello.positions.push_back(fields.stream_position(position));
     hello.window_bytes = f.window_bytes();
-    for (const auto& known : f.known())
-      hello.known.push_back({known.origin(), fields.id<Epoch>(known.epoch())});
+    hello.agent = f.agent();
     out = std::move(hello);
+  } else if (in->has_known()) {
+    DeliverKnown page;
+    page.known.reserve(static_cast<std::size_t>(in->known().known_size()));
+    for (const auto& known : in->known().known())
+      page.known.push_back({known.origin(), fields.id<Epoch>(known.epoch())});
+    page.last = in->known().last();
+    out = std::move(page);
   } else if (in->has_ack()) {
     out = DeliverAck{in->ack().consumed_bytes(), in->ack().applied(), in->ack().durable()};
   } else if (in->has_heartbeat()) {

@@ -75,17 +75,22 @@ using ForwardDown = std::variant<ForwardWelcome, ForwardAck, ForwardRefusal, Goo
 
 // ---- Deliver: hub to destination --------------------------------------------------------------
 
+// First frame of a spoke; DeliverKnown frames follow.
 struct DeliverHello {
   std::uint32_t protocol = kProtocolVersion;
   std::string spoke;
+  std::string agent;     // random, of this process
   Incarnation database;  // of the destination's database, for receipts
   std::vector<std::string> subscribe;
   bool start_now = false;                 // at the first attach only
   std::vector<StreamPosition> positions;  // of this hub's stream, newest first; empty: first attach
   std::uint64_t window_bytes = 0;
-  // For which (origin, epoch) it has marks: only their runs and spans are sent, so that nobody
-  // learns of origins from which they get nothing.
+};
+// For which (origin, epoch) it has marks, limits::kKnownPage a frame: only their runs and spans are
+// sent, so that nobody learns of origins from which they get nothing. The welcome follows the last.
+struct DeliverKnown {
   std::vector<OriginEpoch> known;
+  bool last = true;
 };
 struct DeliverWelcome {
   std::string hub;
@@ -120,8 +125,8 @@ struct DeliverPart {
 using DeliverItem = std::variant<DeliverPart, DeliverRun, DeliverSpan>;
 struct DeliverBatch {
   std::vector<DeliverItem> items;
-  // Where the stream is behind the last item; only meaningful when `complete`: the last item is not
-  // the middle of a large transaction.
+  // Where the stream is behind the last item; only meaningful when `complete`: neither is the last
+  // item the middle of a large transaction, nor do spans that belong to it follow.
   bool complete = true;
   StreamPosition position;
 };
@@ -131,7 +136,7 @@ struct DeliverAck {
   Lsn durable = 0;                   // and flushed there
 };
 
-using DeliverUp = std::variant<DeliverHello, DeliverAck, Heartbeat>;
+using DeliverUp = std::variant<DeliverHello, DeliverKnown, DeliverAck, Heartbeat>;
 using DeliverDown = std::variant<DeliverWelcome, DeliverBatch, Goodbye, Heartbeat>;
 
 // What a delivered batch costs of the destination's window: both sides count alike.

@@ -53,7 +53,9 @@ void Delivery::received(const DeliverReceived& event, Now now, Actions* out) {
   out->push_back(Consumed{event.link, 1});
   Session& session = at->second;
   if (const auto* frame = std::get_if<DeliverHello>(&event.frame)) {
-    hello(event.link, session, *frame, now, out);
+    hello(event.link, session, *frame, out);
+  } else if (const auto* frame = std::get_if<DeliverKnown>(&event.frame)) {
+    known(event.link, session, *frame, now, out);
   } else if (const auto* ack = std::get_if<DeliverAck>(&event.frame)) {
     if (ack->consumed_bytes > session.sent_bytes || ack->applied > session.sent.lsn)
       return end(event.link, Code::invalid, "an acknowledgement of what was never sent", out);
@@ -83,18 +85,17 @@ Status Delivery::check_hello(LinkId link, const Session& session, const DeliverH
     if (other == link || attached.peer.name != frame.spoke ||
         attached.state == Session::State::opened)
       continue;
-    if (attached.hello.database != frame.database)
+    if (attached.hello.agent != frame.agent)
       return Status(Code::conflict, "spoke/" + frame.spoke + " is attached from " +
                                         attached.address +
-                                        " with another database: stop one of the two");
-    end(other, Code::unavailable, "the same database has attached anew", out);
+                                        " by another agent: stop one of the two");
+    end(other, Code::unavailable, "the same agent has attached anew", out);
     break;
   }
   return {};
 }
 
-void Delivery::hello(LinkId link, Session& session, const DeliverHello& frame, Now now,
-                     Actions* out) {
+void Delivery::hello(LinkId link, Session& session, const DeliverHello& frame, Actions* out) {
   if (Status status = check_hello(link, session, frame, out); !status)
     return end(link, status.code(), status.message(), out);
   session.hello = frame;
@@ -102,11 +103,25 @@ void Delivery::hello(LinkId link, Session& session, const DeliverHello& frame, N
       std::clamp<std::uint64_t>(frame.window_bytes, 1, limits::kDeliverWindowBytes);
   session.filter.emplace(session.peer, frame.subscribe, policy_);
   session.narrowed = policy_->narrowed(session.peer, frame.subscribe);
-  session.told.insert(frame.known.begin(), frame.known.end());
-  session.state = Session::State::locating;
+  session.state = Session::State::greeting;
   if (!session.narrowed.empty())
     out->push_back(Notice{Notice::Kind::narrowed, session.peer.label(), "narrowed",
                           "policy lets it receive only part of " + session.narrowed.front()});
+}
+
+void Delivery::known(LinkId link, Session& session, const DeliverKnown& frame, Now now,
+                     Actions* out) {
+  if (session.state != Session::State::greeting)
+    return end(link, Code::invalid, "what it knows, out of turn", out);
+  for (const OriginEpoch& one : frame.known) {
+    if (!is_name(one.origin)) return end(link, Code::invalid, "an origin's name", out);
+    session.told.insert(one);
+  }
+  if (session.told.size() > limits::kRunOrigins)
+    return end(link, Code::exhausted, "the spoke has marks of more origins than a hub remembers",
+               out);
+  if (!frame.last) return;
+  session.state = Session::State::locating;
   locate(link, session, now, out);
 }
 
@@ -324,9 +339,10 @@ void Delivery::announce(Session& session, const OriginEpoch& key, Batch* batch) 
     if (other.origin == key.origin) earlier.push_back(other);
   for (const OriginEpoch& other : earlier) flush_spans(session, other, batch);
   const Life* life = lives_->find(key.origin, key.epoch);
-  if (life)
-    batch->frame.items.push_back(
-        DeliverRun{session.cursor.lsn, key.origin, life->info, {life->base, {}}});
+  if (!life) return;
+  if (!life->info.parent.is_zero()) announce(session, {key.origin, life->info.parent}, batch);
+  batch->frame.items.push_back(
+      DeliverRun{session.cursor.lsn, key.origin, life->info, {life->base, {}}});
 }
 
 void Delivery::add_span(Session& session, const Entry& entry) {
@@ -347,19 +363,28 @@ void Delivery::flush_spans(Session& session, const OriginEpoch& key, Batch* batc
 }
 
 void Delivery::send(LinkId link, Session& session, Batch batch, Now now, Actions* out) {
-  batch.frame.complete = session.cursor.part_no == 0;
-  batch.frame.position = session.passed;
-  if (batch.frame.complete) {
-    // The position moves past what did not match, so its spans go with it.
-    while (!session.spans.empty())
-      flush_spans(session, OriginEpoch(session.spans.begin()->first), &batch);
-    session.sent = session.passed;
-  }
   session.sent_at = now.monotonic;
-  session.sent_bytes += window_cost(batch.frame);
+  bool complete = session.cursor.part_no == 0;
+  // The position moves past what did not match, so its spans go with it, in as many frames as that
+  // takes.
+  while (complete && !session.spans.empty()) {
+    if (batch.frame.items.size() >= limits::kSpanPage) {
+      batch.frame.complete = false;
+      send_frame(link, session, std::exchange(batch.frame, {}), out);
+    }
+    flush_spans(session, OriginEpoch(session.spans.begin()->first), &batch);
+  }
+  if (complete) session.sent = session.passed;
+  batch.frame.complete = complete;
+  batch.frame.position = session.passed;
   out->push_back(Notice{Notice::Kind::delivered, session.peer.label(), "", "", batch.transactions,
                         batch.bytes});
-  out->push_back(SendDeliver{link, std::move(batch.frame)});
+  send_frame(link, session, std::move(batch.frame), out);
+}
+
+void Delivery::send_frame(LinkId link, Session& session, DeliverBatch frame, Actions* out) {
+  session.sent_bytes += window_cost(frame);
+  out->push_back(SendDeliver{link, std::move(frame)});
 }
 
 std::vector<SessionStatus> Delivery::status() const {

@@ -56,12 +56,12 @@ class Delivery {
   struct Session {
     Identity peer;
     std::string address;
-    enum class State { opened, locating, streaming } state = State::opened;
+    enum class State { opened, greeting, locating, streaming } state = State::opened;
     DeliverHello hello;
     std::size_t next_position = 0;  // of hello.positions, to be compared
     std::optional<Filter> filter;
     std::vector<std::string> narrowed;
-    std::set<OriginEpoch> told;  // runs that the destination knows
+    std::set<OriginEpoch> told;  // (origin, epoch) pairs that the destination knows
     ReadCursor cursor;           // what comes next
     StreamPosition passed;       // behind the last whole entry
     StreamPosition sent;         // what the destination has been told
@@ -80,8 +80,9 @@ class Delivery {
     std::uint64_t transactions = 0;
   };
 
-  void hello(LinkId link, Session& session, const DeliverHello& frame, Now now, Actions* out);
+  void hello(LinkId link, Session& session, const DeliverHello& frame, Actions* out);
   Status check_hello(LinkId link, const Session& session, const DeliverHello& frame, Actions* out);
+  void known(LinkId link, Session& session, const DeliverKnown& frame, Now now, Actions* out);
   void locate(LinkId link, Session& session, Now now, Actions* out);
   void start(LinkId link, Session& session, const StreamPosition& from, bool restarted, Now now,
              Actions* out);
@@ -95,10 +96,12 @@ class Delivery {
   Status add(Session& session, const ReadItem& item, Batch* batch);
   Status add_part(Session& session, const ReadItem& item, bool filter_rows, Batch* batch);
   void pass(Session& session, const Entry& entry);
+  // The runs of a life and of those that it descends from, before the first thing of it.
   void announce(Session& session, const OriginEpoch& key, Batch* batch);
   void add_span(Session& session, const Entry& entry);
   void flush_spans(Session& session, const OriginEpoch& key, Batch* batch);
   void send(LinkId link, Session& session, Batch batch, Now now, Actions* out);
+  void send_frame(LinkId link, Session& session, DeliverBatch frame, Actions* out);
   void end(LinkId link, Code code, const std::string& reason, Actions* out);
 
   const std::string hub_;

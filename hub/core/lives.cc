@@ -1,5 +1,7 @@
 #include "hub/core/lives.h"
 
+#include "common/base/limits.h"
+
 namespace oltp20::hub {
 
 void Lives::reset(const std::vector<OriginState>& states) {
@@ -41,6 +43,11 @@ Status Lives::admit(const std::string& origin, const EpochInfo& epoch) const {
   std::string remedy =
       "; if this database is the right one, an operator says so with: oltp20ctl spokes adopt " +
       origin + " " + to_hex(epoch.id);
+  if (!at->second.lives.contains(epoch.id) && at->second.lives.size() >= limits::kLives)
+    return Status(Code::exhausted, "spoke/" + origin + " has begun " +
+                                       std::to_string(at->second.lives.size()) +
+                                       " epochs, which is as many as a hub remembers: something "
+                                       "restores its database again and again");
   if (at->second.lives.contains(epoch.id))
     return Status(Code::conflict, "epoch " + to_hex(epoch.id) + " of spoke/" + origin +
                                       " was succeeded by epoch " + to_hex(at->second.current) +

@@ -13,6 +13,7 @@ Destination::Destination(DestinationOptions options, Inbox& inbox, Random& rando
     : options_(std::move(options)),
       inbox_(inbox),
       random_(random),
+      agent_(to_hex(random.fill(16))),
       open_backoff_(limits::kReconnectFirst, limits::kReconnectMost),
       link_backoff_(limits::kReconnectFirst, limits::kReconnectMost) {
   CHECK(!options_.hubs.empty());
@@ -42,7 +43,7 @@ void Destination::database_failed(const Status& status, Now now, DestinationActi
   out->push_back(DestinationNotice{
       person ? DestinationNotice::Kind::stalled : DestinationNotice::Kind::database_lost,
       trouble_});
-  if (large_ && !large_->skip && open_) inbox_.abort_large();
+  abort_large();
   open_ = false;
   open_at_ = now.monotonic + open_backoff_.next_us(random_);
   drop_link(now, out);
@@ -57,8 +58,7 @@ void Destination::database_changed(Now now, DestinationActions* out) {
 // ---- the link -----------------------------------------------------------------------------------
 
 void Destination::drop_link(Now now, DestinationActions* out) {
-  if (large_ && !large_->skip && open_) inbox_.abort_large();
-  large_.reset();
+  abort_large();
   batches_.clear();
   queued_bytes_ = 0;
   if (link_ == Link::none) return;
@@ -73,14 +73,27 @@ void Destination::link_opened(Now now, DestinationActions* out) {
   link_ = Link::greeting;
   DeliverHello hello;
   hello.spoke = options_.spoke;
+  hello.agent = agent_;
   hello.database = database_;
   hello.subscribe = options_.subscribe;
   hello.start_now = options_.start_now;
   if (position_) hello.positions.push_back(*position_);
   hello.window_bytes = limits::kDeliverWindowBytes;
-  for (const auto& [key, mark] : marks_)
-    if (epochs_.contains(key)) hello.known.push_back(key);
   out->push_back(SendDown{hello});
+  tell_known(out);
+}
+
+void Destination::tell_known(DestinationActions* out) const {
+  DeliverKnown page;
+  for (const auto& [key, mark] : marks_) {
+    if (!epochs_.contains(key)) continue;
+    if (page.known.size() == limits::kKnownPage) {
+      page.last = false;
+      out->push_back(SendDown{std::exchange(page, {})});
+    }
+    page.known.push_back(key);
+  }
+  out->push_back(SendDown{std::move(page)});
 }
 
 void Destination::link_closed(const Status& status, Now now, DestinationActions* out) {

@@ -100,22 +100,28 @@ class Destination {
     std::int64_t newest_us = 0;
     bool empty() const { return group.marks.empty() && group.epochs.empty() && group.gaps.empty(); }
   };
-  // A large transaction that is being written as its parts come.
+  // A large transaction that is being written as its parts come: its rows, or, when the database
+  // has refused them, its bytes as a dead letter.
   struct Large {
     OriginEpoch key;
     Seq seq = 0;
-    bool skip = false;  // a duplicate, held back, or refused: its parts are only counted
+    enum class Becomes { rows, dead_letter, nothing } becomes = Becomes::rows;
     std::uint32_t next_part = 0;
     std::optional<ContentHasher> hasher;
     MarkMove mark;
-    std::optional<Overlap> overlap;
+    std::vector<Overlap> overlaps;
     std::uint64_t bytes = 0;
     std::int64_t newest_us = 0;
+  };
+  struct Refused {
+    Seq seq = 0;
+    Status why;
   };
 
   void open_database(Now now, DestinationActions* out);
   void database_failed(const Status& status, Now now, DestinationActions* out);
   void drop_link(Now now, DestinationActions* out);
+  void tell_known(DestinationActions* out) const;
   void welcome(const DeliverWelcome& frame, Now now, DestinationActions* out);
   Status adopt_position(const StreamPosition& from);
 
@@ -133,9 +139,11 @@ class Destination {
   void move_mark(const OriginEpoch& key, Seq prev, Seq to, Building* building);
   void hold_back(const OriginEpoch& key, Seq from, Seq to, std::string reason, Building* building,
                  DestinationActions* out);
-  std::optional<Overlap> overlap_of(const PartView& part, const Building& building) const;
+  std::vector<Overlap> overlaps_of(const PartView& part) const;
   static Result<IncomingTransaction> rows_of(const PartView& view);
   static Status protocol_error(const std::string& what);
+  static std::string sqlstate_of(const Status& status);
+  static std::string refusal_text(const OriginEpoch& key, Seq seq, const Status& why);
 
   Status commit(Building* building, const StreamPosition& position, Now now,
                 DestinationActions* out);
@@ -149,7 +157,9 @@ class Destination {
   Status begin_large(const DeliverPart& part, const PartView& view, DestinationActions* out);
   Status end_large(const DeliverPart& part, const StreamPosition& next, Now now,
                    DestinationActions* out);
-  Status refuse_large(const Status& why, DestinationActions* out);
+  Status write_part(const PartView& view);
+  void abort_large();
+  void refuse_large(const Status& why, Now now, DestinationActions* out);
 
   void acknowledge(DestinationActions* out);
   Status look_after(Now now, DestinationActions* out);
@@ -157,6 +167,7 @@ class Destination {
   const DestinationOptions options_;
   Inbox& inbox_;
   Random& random_;
+  const std::string agent_;  // random, of this process
 
   bool open_ = false;
   Micros open_at_ = 0;
@@ -178,6 +189,7 @@ class Destination {
   std::uint64_t consumed_bytes_ = 0;
   StreamPosition before_;  // the stream's position in front of the batch that is being added
   std::optional<Large> large_;
+  std::map<OriginEpoch, Refused> refused_;  // large ones, to be put aside when they come again
   Lsn applied_ = 0, durable_ = 0;
   Micros look_at_ = 0;
   std::vector<std::string> narrowed_;

@@ -10,14 +10,18 @@ std::string name_of(const OriginEpoch& key) {
   return "spoke/" + key.origin + " epoch " + to_hex(key.epoch);
 }
 
+}  // namespace
+
 // Inbox rule 4: the message of a content error names its SQLSTATE.
-std::string sqlstate_of(const Status& status) {
+std::string Destination::sqlstate_of(const Status& status) {
   constexpr std::string_view kWord = "SQLSTATE ";
   std::size_t at = status.message().find(kWord);
   return at == std::string::npos ? "" : status.message().substr(at + kWord.size(), 5);
 }
 
-}  // namespace
+std::string Destination::refusal_text(const OriginEpoch& key, Seq seq, const Status& why) {
+  return "transaction " + std::to_string(seq) + " of spoke/" + key.origin + ": " + why.message();
+}
 
 Status Destination::protocol_error(const std::string& what) {
   return Status(Code::corrupt, "what the hub delivers cannot be trusted: " + what);
@@ -40,6 +44,7 @@ bool Destination::apply_some(Now now, DestinationActions* out) {
       }
       return false;
     }
+    if (link_ != Link::streaming) return true;
     if (batch.complete) position = batch.position;
     queued_bytes_ -= cost;
     consumed_bytes_ += cost;
@@ -69,10 +74,12 @@ Status Destination::add_batch(const DeliverBatch& batch, Building* building, Now
       OLTP20_TRY(add_small(*part, *view, building, out));
       continue;
     }
-    if (!building->empty()) OLTP20_TRY(commit(building, before_, now, out));
+    if (!(before_ == *position_ && building->empty()))
+      OLTP20_TRY(commit(building, before_, now, out));
     *building = {};
     bool ends = batch.complete && i + 1 == batch.items.size();
     OLTP20_TRY(large_part(*part, *view, ends ? batch.position : *position_, now, out));
+    if (link_ != Link::streaming) return {};  // it begins again
   }
   return {};
 }
@@ -157,11 +164,16 @@ void Destination::move_mark(const OriginEpoch& key, Seq prev, Seq to, Building* 
   building->group.marks.push_back(std::move(move));
 }
 
-std::optional<Overlap> Destination::overlap_of(const PartView& part, const Building&) const {
-  if (!part.header.overlap) return std::nullopt;
-  auto known = epochs_.find({part.header.origin, part.header.epoch});
-  if (known == epochs_.end() || known->second.parent.is_zero()) return std::nullopt;
-  return Overlap{known->second.parent, known->second.fork.seq};
+// All lives that it descends from: what was prepared in the first may be committed in the third.
+std::vector<Overlap> Destination::overlaps_of(const PartView& part) const {
+  std::vector<Overlap> out;
+  if (!part.header.overlap) return out;
+  auto life = epochs_.find({part.header.origin, part.header.epoch});
+  while (life != epochs_.end() && !life->second.parent.is_zero() && out.size() < limits::kLives) {
+    out.push_back({life->second.parent, life->second.fork.seq});
+    life = epochs_.find({part.header.origin, life->second.parent});
+  }
+  return out;
 }
 
 Result<IncomingTransaction> Destination::rows_of(const PartView& view) {
@@ -199,7 +211,7 @@ Status Destination::add_small(const DeliverPart& part, const PartView& view, Bui
     return {};
   }
   if (transaction->rows.empty()) return {};
-  transaction->overlap = overlap_of(view, *building);
+  transaction->overlaps = overlaps_of(view);
   building->newest_us = std::max(building->newest_us, transaction->rows.back().row.sent_at_us);
   building->group.transactions.push_back(std::move(*transaction));
   building->group.keep_alive.push_back(part.bytes);
@@ -279,10 +291,9 @@ Status Destination::put_aside(const IncomingTransaction& transaction, std::strin
                               sqlstate_of(why),
                               why.message()});
   OLTP20_TRY(inbox_.apply(one));
-  out->push_back(DestinationNotice{DestinationNotice::Kind::dead_letter,
-                                   "transaction " + std::to_string(transaction.seq) + " of spoke/" +
-                                       transaction.origin + ": " + why.message(),
-                                   1});
+  out->push_back(DestinationNotice{
+      DestinationNotice::Kind::dead_letter,
+      refusal_text({transaction.origin, transaction.epoch}, transaction.seq, why), 1});
   return {};
 }
 

@@ -2,6 +2,7 @@
 #include "spoke/core/destination.h"
 
 namespace oltp20::spoke {
+
 Status Destination::large_part(const DeliverPart& part, const PartView& view,
                                const StreamPosition& next, Now now, DestinationActions* out) {
   OriginEpoch key{view.header.origin, view.header.epoch};
@@ -11,18 +12,22 @@ Status Destination::large_part(const DeliverPart& part, const PartView& view,
   ++large_->next_part;
   large_->bytes += part.bytes->size();
   large_->hasher->add(view);
-  if (!large_->skip) {
-    Result<IncomingTransaction> rows = rows_of(view);
-    Status status = rows ? Status() : rows.status();
-    if (rows) {
-      rows->overlap = large_->overlap;
-      if (!rows->rows.empty()) large_->newest_us = rows->rows.back().row.sent_at_us;
-      status = inbox_.add_rows(*rows);
-    }
-    if (!status && status.code() == Code::invalid) status = refuse_large(status, out);
-    OLTP20_TRY(status);
+  if (Status status = write_part(view); !status) {
+    if (status.code() != Code::invalid || large_->becomes != Large::Becomes::rows) return status;
+    refuse_large(status, now, out);
+    return {};
   }
   return view.last ? end_large(part, next, now, out) : Status();
+}
+
+Status Destination::write_part(const PartView& view) {
+  if (large_->becomes == Large::Becomes::nothing) return {};
+  if (large_->becomes == Large::Becomes::dead_letter) return inbox_.add_part(view.bytes);
+  Result<IncomingTransaction> rows = rows_of(view);
+  if (!rows) return rows.status();
+  rows->overlaps = large_->overlaps;
+  if (!rows->rows.empty()) large_->newest_us = rows->rows.back().row.sent_at_us;
+  return inbox_.add_rows(*rows);
 }
 
 Status Destination::begin_large(const DeliverPart& part, const PartView& view,
@@ -38,15 +43,26 @@ Status Destination::begin_large(const DeliverPart& part, const PartView& view,
   Large large;
   large.key = key;
   large.seq = view.header.seq;
-  large.skip = admission != Admission::apply;
   large.hasher.emplace(view.header);
-  if (!large.skip) {
+  auto refused = refused_.find(key);
+  if (admission != Admission::apply) {
+    large.becomes = Large::Becomes::nothing;
+    if (admission == Admission::duplicate)
+      out->push_back(DestinationNotice{DestinationNotice::Kind::duplicate, "", 1});
+  } else if (refused != refused_.end() && refused->second.seq == large.seq) {
+    large.becomes = Large::Becomes::dead_letter;
+  }
+  if (admission == Admission::apply) {
     move_mark(key, part.prev, view.header.seq, &building);
     large.mark = building.group.marks.front();
-    large.overlap = overlap_of(view, building);
-    OLTP20_TRY(inbox_.begin_large(large.mark));
-  } else if (admission == Admission::duplicate) {
-    out->push_back(DestinationNotice{DestinationNotice::Kind::duplicate, "", 1});
+    large.overlaps = overlaps_of(view);
+    if (large.becomes == Large::Becomes::rows) {
+      OLTP20_TRY(inbox_.begin_large(large.mark));
+    } else {
+      const Status& why = refused->second.why;
+      OLTP20_TRY(inbox_.begin_dead_letter(
+          large.mark, {key.origin, key.epoch, large.seq, {}, sqlstate_of(why), why.message()}));
+    }
   }
   large_ = std::move(large);
   return {};
@@ -54,46 +70,54 @@ Status Destination::begin_large(const DeliverPart& part, const PartView& view,
 
 Status Destination::end_large(const DeliverPart& part, const StreamPosition& next, Now now,
                               DestinationActions* out) {
-  Large large = std::move(*large_);
-  bool genuine = large.hasher->finish() == part.content;
-  if (large.skip || !genuine) {
-    if (!large.skip) inbox_.abort_large();
-    large_.reset();
-    return genuine ? Status()
-                   : protocol_error("the content hash of large transaction " +
-                                    std::to_string(large.seq) + " of spoke/" + large.key.origin +
-                                    " does not match its rows");
-  }
-  Status status = inbox_.commit_large(position_, next);
-  if (!status && status.code() == Code::invalid) {
-    large_ = std::move(large);
-    status = refuse_large(status, out);
-    large_.reset();
+  bool genuine = large_->hasher->finish() == part.content;
+  if (large_->becomes == Large::Becomes::nothing || !genuine) {
+    Status status;
+    if (!genuine)
+      status =
+          protocol_error("the content hash of large transaction " + std::to_string(large_->seq) +
+                         " of spoke/" + large_->key.origin + " does not match its rows");
+    abort_large();
     return status;
   }
+  Status status = inbox_.commit_large(position_, next);
+  if (!status && status.code() == Code::invalid && large_->becomes == Large::Becomes::rows) {
+    refuse_large(status, now, out);
+    return {};
+  }
+  Large large = std::move(*large_);
   large_.reset();
   OLTP20_TRY(status);
   position_ = next;
   applied_ = next.lsn;
   marks_[large.key] = {large.key.origin, large.key.epoch, large.mark.base, large.mark.next};
-  out->push_back(DestinationNotice{DestinationNotice::Kind::applied, "", 1, large.bytes,
-                                   now.wall - large.newest_us});
+  if (large.becomes == Large::Becomes::rows) {
+    out->push_back(DestinationNotice{DestinationNotice::Kind::applied, "", 1, large.bytes,
+                                     now.wall - large.newest_us});
+  } else {
+    out->push_back(DestinationNotice{DestinationNotice::Kind::dead_letter,
+                                     refusal_text(large.key, large.seq, refused_[large.key].why), 1,
+                                     large.bytes});
+    refused_.erase(large.key);
+  }
   return {};
 }
 
-// Too large to be kept as a dead letter: its origin waits for a person, nobody else does.
-Status Destination::refuse_large(const Status& why, DestinationActions* out) {
-  inbox_.abort_large();
-  large_->skip = true;
-  Building building;
-  Seq from = large_->mark.expected.value_or(large_->mark.base);
-  hold_back(large_->key, from, large_->seq,
-            "the database refuses large transaction " + std::to_string(large_->seq) + ": " +
-                why.message(),
-            &building, out);
-  building.group.expected_position = position_;
-  building.group.position = *position_;
-  return inbox_.apply(building.group);
+// Its earlier parts are gone from memory, so it is delivered again, and then kept as bytes.
+// Nothing is wrong with link or database: no need to wait.
+void Destination::refuse_large(const Status& why, Now now, DestinationActions* out) {
+  out->push_back(
+      DestinationNotice{DestinationNotice::Kind::restarted,
+                        refusal_text(large_->key, large_->seq, why) +
+                            "; it is delivered again, to be put aside as a dead letter"});
+  refused_[large_->key] = {large_->seq, why};
+  drop_link(now, out);
+  connect_at_ = now.monotonic;
+}
+
+void Destination::abort_large() {
+  if (large_ && large_->becomes != Large::Becomes::nothing && open_) inbox_.abort_large();
+  large_.reset();
 }
 
 }  // namespace oltp20::spoke

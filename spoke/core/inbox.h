@@ -57,7 +57,7 @@ struct IncomingTransaction {
   Epoch epoch;
   Seq seq = 0;
   std::vector<IncomingRow> rows;
-  std::optional<Overlap> overlap;
+  std::vector<Overlap> overlaps;  // one for each life that its own descends from
 };
 
 // From `expected` to `next`. expected nullopt: the mark must not exist; it is made with base.
@@ -107,10 +107,13 @@ class Inbox {
   virtual Result<InboxState> open(const std::string& hub) = 0;
   virtual Status apply(const ApplyGroup& group) = 0;
 
-  // A large transaction, row by row in the same SQL transaction as its mark: begin, rows as they
+  // A large transaction, part by part in the same SQL transaction as its mark: begin, rows as they
   // come, commit. Between begin and commit nothing else may be called but these.
   virtual Status begin_large(const MarkMove& mark) = 0;
   virtual Status add_rows(const IncomingTransaction& rows) = 0;
+  // The same for one that is put aside: `letter` without parts, then its parts as they come.
+  virtual Status begin_dead_letter(const MarkMove& mark, const DeadLetter& letter) = 0;
+  virtual Status add_part(std::string_view part) = 0;
   virtual Status commit_large(const std::optional<StreamPosition>& expected,
                               const StreamPosition& next) = 0;
   virtual void abort_large() = 0;

@@ -38,7 +38,7 @@ void Origin::open_database(Now now, OriginActions* out) {
   open_ = true;
   flag_set_ = false;
   open_backoff_.reset();
-  source_.emplace(outbox_, options_.spoke, state_.epoch.id, state_.secret);
+  source_.emplace(outbox_, source_options());
   if (Status status = load_rejections(&*source_, state_.stable.seq); !status)
     return database_failed(status, now, out);
   if (state_.stable.seq == 0) state_.stable = {0, origin_chain_start(options_.spoke, state_.epoch)};
@@ -47,6 +47,10 @@ void Origin::open_database(Now now, OriginActions* out) {
                               "epoch " + to_hex(state_.epoch.id) + ", captured up to " +
                                   std::to_string(state_.last_tick.last) + ", confirmed up to " +
                                   std::to_string(state_.stable.seq)});
+}
+
+SourceOptions Origin::source_options() const {
+  return {options_.spoke, state_.epoch.id, state_.secret, state_.overlap_before};
 }
 
 Status Origin::load_rejections(OutboxSource* source, Seq after) {
@@ -203,7 +207,7 @@ Result<ChainPosition> Origin::chain_at(Seq seq) {
   ChainPosition at = *checkpoint;
   if (at.seq == 0) at.chain = origin_chain_start(options_.spoke, state_.epoch);
   if (at.seq == seq) return at;
-  OutboxSource source(outbox_, options_.spoke, state_.epoch.id, state_.secret);
+  OutboxSource source(outbox_, source_options());
   OLTP20_TRY(load_rejections(&source, at.seq));
   OLTP20_TRY(source.seek(at.seq + 1, state_.last_tick.last));
   while (at.seq < seq) {
@@ -297,8 +301,7 @@ Result<bool> Origin::forward(Now, OriginActions* out) {
 Result<bool> Origin::capture(Now now, OriginActions* out) {
   if (!has_credit() || source_->next_seq() <= source_->tip() || now.monotonic < poll_at_)
     return false;
-  bool opens_epoch = !state_.epoch.parent.is_zero() && state_.last_tick.last == 0;
-  Result<std::optional<TickResult>> taken = outbox_.take_tick(state_.last_tick, opens_epoch);
+  Result<std::optional<TickResult>> taken = outbox_.take_tick(state_.last_tick);
   if (!taken) return taken.status();
   if (!*taken) {
     OLTP20_TRY(fall_asleep(now));

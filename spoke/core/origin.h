@@ -105,6 +105,7 @@ class Origin {
   // Where to go on, from what both sides hold; nullopt: another life, a new epoch must begin.
   Result<std::optional<ChainPosition>> agree(const ForwardWelcome& frame);
   Result<ChainPosition> chain_at(Seq seq);
+  SourceOptions source_options() const;
   Status load_rejections(OutboxSource* source, Seq after);
   Status begin_epoch(Seq bound, Seq network_has, const std::string& why);
   // Why the server is not the one that the last tick was taken on; empty when it is. Compared when

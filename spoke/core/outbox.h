@@ -37,8 +37,7 @@ struct Tick {
   std::string previous;  // pg_snapshot as text
   std::string snapshot;
   Seq first = 1;
-  Seq last = 0;              // last < first: no transaction
-  bool opens_epoch = false;  // the first tick of its epoch: its transactions may overlap the fork
+  Seq last = 0;  // last < first: no transaction
   ServerIdentity server;
   std::uint64_t wal_lsn = 0;  // of the server when it was taken
 };
@@ -72,6 +71,8 @@ struct Rejection {
 
 struct OutboxState {
   EpochInfo epoch;
+  // Transactions with a lower id may have been sent by an earlier life, too; 0: the first life.
+  std::uint64_t overlap_before = 0;
   ServerIdentity server;      // now
   std::uint64_t wal_lsn = 0;  // now
   Tick last_tick;
@@ -96,7 +97,7 @@ class Outbox {
   virtual Result<OutboxState> open() = 0;
 
   // Takes a tick after `last` if anything new is visible; nullopt when nothing is.
-  virtual Result<std::optional<TickResult>> take_tick(const Tick& last, bool opens_epoch) = 0;
+  virtual Result<std::optional<TickResult>> take_tick(const Tick& last) = 0;
   // Ticks of the epoch that hold seq >= from, in order, at most `limit`.
   virtual Result<std::vector<Tick>> ticks_from(const Epoch& epoch, Seq from, std::size_t limit) = 0;
   // The last tick of the epoch with tick.last <= seq; a tick numbered 0 when there is none.

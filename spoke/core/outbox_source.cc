@@ -70,7 +70,7 @@ Status OutboxSource::next_tick() {
   if (!ticks_.empty()) ticks_.pop_front();
   while (!ticks_.empty() && ticks_.front().last < next_seq_) ticks_.pop_front();
   if (ticks_.empty()) {
-    Result<std::vector<Tick>> ticks = outbox_.ticks_from(epoch_, next_seq_, kTicksAhead);
+    Result<std::vector<Tick>> ticks = outbox_.ticks_from(options_.epoch, next_seq_, kTicksAhead);
     if (!ticks) return ticks.status();
     ticks_.assign(ticks->begin(), ticks->end());
     std::erase_if(ticks_, [](const Tick& tick) { return tick.last < tick.first; });
@@ -124,19 +124,19 @@ Result<std::optional<Piece>> OutboxSource::next() {
 
 TransactionEncoder OutboxSource::encoder(const PendingTransaction& transaction) const {
   TransactionHeader header;
-  header.origin = origin_;
-  header.epoch = epoch_;
+  header.origin = options_.origin;
+  header.epoch = options_.epoch;
   header.seq = next_seq_;
   header.xid = transaction.xid;
   header.rows = transaction.rows;
-  header.overlap = ticks_.front().opens_epoch;
-  return TransactionEncoder(std::move(header), secret_);
+  header.overlap = transaction.xid < options_.overlap_before;
+  return TransactionEncoder(std::move(header), options_.secret);
 }
 
 void OutboxSource::tombstone(const PendingTransaction& transaction, const Rejection& rejection) {
   TransactionHeader header;
-  header.origin = origin_;
-  header.epoch = epoch_;
+  header.origin = options_.origin;
+  header.epoch = options_.epoch;
   header.seq = next_seq_;
   header.xid = transaction.xid;
   header.tombstone = true;

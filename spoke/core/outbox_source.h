@@ -25,10 +25,18 @@ struct Piece {
   std::int64_t sent_at_us = 0;  // of the transaction's newest row so far
 };
 
+// Constant for a life, so that the same seq gives the same bytes.
+struct SourceOptions {
+  std::string origin;
+  Epoch epoch;
+  std::string secret;
+  std::uint64_t overlap_before = 0;  // see OutboxState
+};
+
 class OutboxSource {
  public:
-  OutboxSource(Outbox& outbox, std::string origin, Epoch epoch, std::string secret)
-      : outbox_(outbox), origin_(std::move(origin)), epoch_(epoch), secret_(std::move(secret)) {}
+  OutboxSource(Outbox& outbox, SourceOptions options)
+      : outbox_(outbox), options_(std::move(options)) {}
 
   // The next piece will be the first of `next`; `tip` is the last seq that a tick holds. Errors:
   // not_found (retention has passed it), and the outbox's.
@@ -64,9 +72,7 @@ class OutboxSource {
   void finish(TransactionEncoder* encoder, const PendingTransaction& transaction);
 
   Outbox& outbox_;
-  const std::string origin_;
-  const Epoch epoch_;
-  const std::string secret_;
+  const SourceOptions options_;
   std::map<Seq, Rejection> rejected_;
   Seq tip_ = 0;
   Seq next_seq_ = 1;        // the next to be read

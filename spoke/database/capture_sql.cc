@@ -28,29 +28,26 @@ std::string grouped(const std::string& further) {
 
 std::string take_tick_sql(bool wal_visible) {
   const std::string lsn = wal_visible ? "pg_current_wal_insert_lsn()" : "'0/0'::pg_lsn";
-  // An anchor may be taken up by whoever just began the epoch, though its number is not known to
-  // them: the snapshot says that it is the one.
   return "with newest as materialized (select t.* from oltp20.tick t order by number desc limit 1),"
-         " fits as materialized (select *, snapshot::text = $1 and (number = $2::bigint "
-         "or ($3::boolean and last = 0)) as ok from newest), "
+         " fits as materialized (select *, snapshot::text = $1 and number = $2::bigint as ok "
+         "from newest), "
          "pending as materialized (" +
          grouped("") +
          "), "
          "total as (select count(*) as transactions from pending), "
          "taken as (insert into oltp20.tick (number, epoch, previous, snapshot, first, last, "
-         "opens_epoch, system_identifier, timeline, wal_lsn) "
+         "system_identifier, timeline, wal_lsn) "
          "select number + 1, epoch, snapshot, pg_current_snapshot(), last + 1, "
-         "last + transactions, $3::boolean or (opens_epoch and last = 0 and number > 0), $4, "
-         "$5::bigint, " +
+         "last + transactions, $3, $4::bigint, " +
          lsn +
          " from fits, total where ok and transactions > 0 returning *) "
          "select place, xid, rows, bytes, largest, tick, epoch, snapshot from ("
          "select -1::bigint as place, case when f.ok then 1 else 0 end as xid, "
          "t.first as rows, t.last as bytes, pg_wal_lsn_diff(t.wal_lsn, '0/0')::bigint as largest, "
-         "t.number as tick, t.epoch::text || case when t.opens_epoch then '+' else '' end as epoch,"
-         " t.snapshot::text as snapshot from fits f left join taken t on true "
+         "t.number as tick, t.epoch::text as epoch, t.snapshot::text as snapshot from fits f left "
+         "join taken t on true "
          "union all (select place, xid::text::bigint, rows, bytes, largest, null, null, null "
-         "from pending where (select ok from fits) order by place limit $6::bigint)) as answer "
+         "from pending where (select ok from fits) order by place limit $5::bigint)) as answer "
          "order by place";
 }
 

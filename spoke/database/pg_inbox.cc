@@ -1,6 +1,7 @@
 #include "spoke/database/pg_inbox.h"
 
 #include <array>
+#include <map>
 #include <set>
 
 #include "spoke/database/schema.h"
@@ -55,6 +56,8 @@ class LibpqxxInbox final : public PgInbox {
   Status apply(const ApplyGroup& group) override;
   Status begin_large(const MarkMove& mark) override;
   Status add_rows(const IncomingTransaction& rows) override;
+  Status begin_dead_letter(const MarkMove& mark, const DeadLetter& letter) override;
+  Status add_part(std::string_view part) override;
   Status commit_large(const std::optional<StreamPosition>& expected,
                       const StreamPosition& next) override;
   void abort_large() override;
@@ -65,6 +68,7 @@ class LibpqxxInbox final : public PgInbox {
  private:
   using Sql = pqxx::transaction_base;
   using Ids = std::set<RowId>;
+  using Transactions = std::vector<const IncomingTransaction*>;
 
   pqxx::connection& connection() { return session_->connection(); }
   void prepare();
@@ -73,11 +77,11 @@ class LibpqxxInbox final : public PgInbox {
   void move_mark(Sql& sql, const MarkMove& move);
   void move_position(Sql& sql, const std::optional<StreamPosition>& expected,
                      const StreamPosition& next);
-  Ids known_ids(Sql& sql, const ApplyGroup* group, const IncomingTransaction& transaction);
-  void copy_rows(Sql& sql, const std::vector<const IncomingTransaction*>& transactions,
-                 const std::vector<Ids>& skip);
-  void copy_group(Sql& sql, const ApplyGroup& group);
+  std::map<OriginEpoch, Ids> known_ids(Sql& sql, const Transactions& transactions);
+  void copy_rows(Sql& sql, const Transactions& transactions);
   void keep_exceptions(Sql& sql, const ApplyGroup& group);
+  void keep_dead_letter(Sql& sql, const DeadLetter& letter);
+  void keep_part(Sql& sql, std::string_view content);
   void force_flush();
 
   template <typename Body>
@@ -105,6 +109,8 @@ class LibpqxxInbox final : public PgInbox {
   std::unique_ptr<Session> session_;
   std::unique_ptr<Notifications> notifications_;
   std::unique_ptr<pqxx::work> large_;
+  DeadLetter letter_;  // the one whose parts are being kept
+  std::size_t letter_parts_ = 0;
   bool wal_visible_ = false;
   std::uint64_t commits_ = 0;    // of this connection
   std::uint64_t flushed_ = 0;    // of them, known to be durable
@@ -217,45 +223,54 @@ void LibpqxxInbox::move_position(Sql& sql, const std::optional<StreamPosition>& 
     throw Mismatch{"the position in the stream of hub " + hub_ + " is not the expected one"};
 }
 
-// Ids of a fork's overlap that are here already, in the table or earlier in the same group.
-LibpqxxInbox::Ids LibpqxxInbox::known_ids(Sql& sql, const ApplyGroup* group,
-                                          const IncomingTransaction& transaction) {
-  Ids out;
-  if (!transaction.overlap) return out;
-  std::string wanted = "{";
-  for (const IncomingRow& row : transaction.rows) {
-    if (wanted.size() > 1) wanted += ',';
-    wanted += uuid_text(row.row.id);
+// By (origin, epoch): ids of overlapping rows that an earlier life brought beyond the fork, into
+// the table or earlier in the same group.
+std::map<OriginEpoch, LibpqxxInbox::Ids> LibpqxxInbox::known_ids(Sql& sql,
+                                                                 const Transactions& transactions) {
+  std::map<OriginEpoch, std::string> wanted;
+  std::map<OriginEpoch, const std::vector<Overlap>*> overlaps;
+  std::map<OriginEpoch, Ids> out;
+  for (const IncomingTransaction* transaction : transactions) {
+    if (transaction->overlaps.empty()) continue;
+    OriginEpoch key{transaction->origin, transaction->epoch};
+    overlaps[key] = &transaction->overlaps;
+    for (const IncomingRow& row : transaction->rows) {
+      std::string& list = wanted[key];
+      list += (list.empty() ? "{" : ",") + uuid_text(row.row.id);
+    }
   }
-  for (const auto& row :
-       sql.exec_prepared("known_ids", transaction.origin, uuid_text(transaction.overlap->epoch),
-                         transaction.overlap->after, wanted + "}"))
-    out.insert(id_of_uuid<RowId>(row[0].c_str()));
-  if (group == nullptr) return out;
-  for (const IncomingTransaction& other : group->transactions) {
-    if (&other == &transaction) break;
-    if (other.origin == transaction.origin && other.epoch == transaction.overlap->epoch &&
-        other.seq > transaction.overlap->after)
-      for (const IncomingRow& row : other.rows) out.insert(row.row.id);
-  }
+  for (const auto& [key, lives] : overlaps)
+    for (const Overlap& overlap : *lives) {
+      for (const auto& row : sql.exec_prepared("known_ids", key.origin, uuid_text(overlap.epoch),
+                                               overlap.after, wanted[key] + "}"))
+        out[key].insert(id_of_uuid<RowId>(row[0].c_str()));
+      for (const IncomingTransaction* other : transactions)
+        if (other->origin == key.origin && other->epoch == overlap.epoch &&
+            other->seq > overlap.after)
+          for (const IncomingRow& row : other->rows) out[key].insert(row.row.id);
+    }
   return out;
 }
 
-void LibpqxxInbox::copy_rows(Sql& sql, const std::vector<const IncomingTransaction*>& transactions,
-                             const std::vector<Ids>& skip) {
+void LibpqxxInbox::copy_rows(Sql& sql, const Transactions& transactions) {
+  const std::map<OriginEpoch, Ids> known = known_ids(sql, transactions);
+  const Ids none;
   pqxx::stream_to stream(sql, "message.incoming", kIncomingColumns);
   std::vector<std::optional<std::string>> text(kColumns);
   std::array<const char*, kColumns> fields{};
   auto owned = [](const std::optional<std::string_view>& view) {
     return view ? std::optional<std::string>(*view) : std::nullopt;
   };
-  for (std::size_t i = 0; i < transactions.size(); ++i) {
-    const IncomingTransaction& transaction = *transactions[i];
-    text[0] = transaction.origin;
-    text[1] = uuid_text(transaction.epoch);
-    text[2] = std::to_string(transaction.seq);
-    for (const IncomingRow& row : transaction.rows) {
-      if (skip[i].contains(row.row.id)) continue;
+  for (const IncomingTransaction* transaction : transactions) {
+    const Ids* skip = &none;
+    if (!transaction->overlaps.empty())
+      if (auto at = known.find({transaction->origin, transaction->epoch}); at != known.end())
+        skip = &at->second;
+    text[0] = transaction->origin;
+    text[1] = uuid_text(transaction->epoch);
+    text[2] = std::to_string(transaction->seq);
+    for (const IncomingRow& row : transaction->rows) {
+      if (skip->contains(row.row.id)) continue;
       text[3] = std::to_string(row.position);
       text[4] = uuid_text(row.row.id);
       text[5] = std::string(row.row.type);
@@ -270,17 +285,6 @@ void LibpqxxInbox::copy_rows(Sql& sql, const std::vector<const IncomingTransacti
     }
   }
   stream.complete();
-}
-
-void LibpqxxInbox::copy_group(Sql& sql, const ApplyGroup& group) {
-  std::vector<const IncomingTransaction*> transactions;
-  std::vector<Ids> skip;
-  for (const IncomingTransaction& transaction : group.transactions) {
-    if (transaction.rows.empty()) continue;
-    transactions.push_back(&transaction);
-    skip.push_back(known_ids(sql, &group, transaction));
-  }
-  if (!transactions.empty()) copy_rows(sql, transactions, skip);
 }
 
 void LibpqxxInbox::keep_exceptions(Sql& sql, const ApplyGroup& group) {
@@ -298,17 +302,25 @@ void LibpqxxInbox::keep_exceptions(Sql& sql, const ApplyGroup& group) {
         gap.origin, uuid_text(gap.epoch), gap.from, gap.to, hub_, uuid_text(gap.before.incarnation),
         gap.before.lsn, bytea_text(gap.before.hash.view()), gap.reason);
   for (const DeadLetter& letter : group.dead_letters) {
-    const std::string epoch = uuid_text(letter.epoch);
-    sql.exec_params0(
-        "insert into oltp20.dead_letter (origin, epoch, seq, sqlstate, error) values ($1, "
-        "$2::uuid, $3::bigint, $4, $5)",
-        letter.origin, epoch, letter.seq, letter.sqlstate, letter.error);
-    for (std::size_t part = 0; part < letter.parts.size(); ++part)
-      sql.exec_params0(
-          "insert into oltp20.dead_letter_part (origin, epoch, seq, part, content) values ($1, "
-          "$2::uuid, $3::bigint, $4::integer, $5::bytea)",
-          letter.origin, epoch, letter.seq, part, bytea_text(letter.parts[part]));
+    keep_dead_letter(sql, letter);
+    for (const std::string& part : letter.parts) keep_part(sql, part);
   }
+}
+
+void LibpqxxInbox::keep_dead_letter(Sql& sql, const DeadLetter& letter) {
+  letter_ = {letter.origin, letter.epoch, letter.seq, {}, "", ""};
+  letter_parts_ = 0;
+  sql.exec_params0(
+      "insert into oltp20.dead_letter (origin, epoch, seq, sqlstate, error) values ($1, $2::uuid, "
+      "$3::bigint, $4, $5)",
+      letter.origin, uuid_text(letter.epoch), letter.seq, letter.sqlstate, letter.error);
+}
+
+void LibpqxxInbox::keep_part(Sql& sql, std::string_view content) {
+  sql.exec_params0(
+      "insert into oltp20.dead_letter_part (origin, epoch, seq, part, content) values ($1, "
+      "$2::uuid, $3::bigint, $4::integer, $5::bytea)",
+      letter_.origin, uuid_text(letter_.epoch), letter_.seq, letter_parts_++, bytea_text(content));
 }
 
 Status LibpqxxInbox::apply(const ApplyGroup& group) {
@@ -319,7 +331,10 @@ Status LibpqxxInbox::apply(const ApplyGroup& group) {
     pqxx::work sql(connection());
     for (const MarkMove& move : group.marks) move_mark(sql, move);
     move_position(sql, group.expected_position, group.position);
-    copy_group(sql, group);
+    Transactions transactions;
+    for (const IncomingTransaction& transaction : group.transactions)
+      if (!transaction.rows.empty()) transactions.push_back(&transaction);
+    if (!transactions.empty()) copy_rows(sql, transactions);
     keep_exceptions(sql, group);
     sql.commit();
     ++commits_;
@@ -343,9 +358,29 @@ Status LibpqxxInbox::add_rows(const IncomingTransaction& rows) {
   if (status)
     status = run("adding rows", [&]() -> Status {
       CHECK(large_);
-      copy_rows(*large_, {&rows}, {known_ids(*large_, nullptr, rows)});
+      if (!rows.rows.empty()) copy_rows(*large_, {&rows});
       return {};
     });
+  if (!status) abort_large();
+  return status;
+}
+
+Status LibpqxxInbox::begin_dead_letter(const MarkMove& mark, const DeadLetter& letter) {
+  OLTP20_TRY(begin_large(mark));
+  Status status = run("putting a large transaction aside", [&]() -> Status {
+    keep_dead_letter(*large_, letter);
+    return {};
+  });
+  if (!status) abort_large();
+  return status;
+}
+
+Status LibpqxxInbox::add_part(std::string_view part) {
+  Status status = run("putting a large transaction aside", [&]() -> Status {
+    CHECK(large_);
+    keep_part(*large_, part);
+    return {};
+  });
   if (!status) abort_large();
   return status;
 }

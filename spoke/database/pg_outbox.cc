@@ -13,7 +13,7 @@ namespace oltp20::spoke {
 namespace {
 
 constexpr const char* kTickColumns =
-    "number, epoch::text, previous::text, snapshot::text, first, last, opens_epoch, "
+    "number, epoch::text, previous::text, snapshot::text, first, last, "
     "system_identifier, timeline, pg_wal_lsn_diff(wal_lsn, '0/0')::bigint";
 
 Tick tick_of(const pqxx::row& row) {
@@ -24,9 +24,8 @@ Tick tick_of(const pqxx::row& row) {
   tick.snapshot = row[3].c_str();
   tick.first = row[4].as<Seq>();
   tick.last = row[5].as<Seq>();
-  tick.opens_epoch = row[6].as<bool>();
-  tick.server = {row[7].c_str(), static_cast<std::uint32_t>(row[8].as<std::int64_t>())};
-  tick.wal_lsn = row[9].as<std::uint64_t>();
+  tick.server = {row[6].c_str(), static_cast<std::uint32_t>(row[7].as<std::int64_t>())};
+  tick.wal_lsn = row[8].as<std::uint64_t>();
   return tick;
 }
 
@@ -59,7 +58,7 @@ class LibpqxxOutbox final : public PgOutbox {
   explicit LibpqxxOutbox(PgOutboxOptions options) : options_(std::move(options)) {}
 
   Result<OutboxState> open() override;
-  Result<std::optional<TickResult>> take_tick(const Tick& last, bool opens_epoch) override;
+  Result<std::optional<TickResult>> take_tick(const Tick& last) override;
   Result<std::vector<Tick>> ticks_from(const Epoch& epoch, Seq from, std::size_t limit) override;
   Result<Tick> tick_at_most(const Epoch& epoch, Seq seq) override;
   Result<std::vector<PendingTransaction>> transactions(const Tick& tick, std::int64_t after_order,
@@ -129,11 +128,12 @@ OutboxState LibpqxxOutbox::read_state() {
   pqxx::transaction<pqxx::repeatable_read, pqxx::read_only> sql(connection());
   OutboxState state;
   pqxx::row life = sql.exec1(
-      "select id::text, coalesce(parent::text, ''), fork_seq, fork_chain "
+      "select id::text, coalesce(parent::text, ''), fork_seq, fork_chain, overlap_before::text "
       "from oltp20.epoch order by number desc limit 1");
   state.epoch.id = id_of_uuid<Epoch>(life[0].c_str());
   if (life[1].size() > 0) state.epoch.parent = id_of_uuid<Epoch>(life[1].c_str());
   state.epoch.fork = {life[2].as<Seq>(), Hash::from(bytea_bytes(life[3].c_str()))};
+  state.overlap_before = life[4].as<std::uint64_t>();
   const std::string epoch = sql.quote(life[0].c_str());
   state.server = {wal_.system_identifier, wal_.timeline};
   state.wal_lsn = wal_.lsn;
@@ -193,7 +193,7 @@ Result<OutboxState> LibpqxxOutbox::open() {
   return state;
 }
 
-Result<std::optional<TickResult>> LibpqxxOutbox::take_tick(const Tick& last, bool opens_epoch) {
+Result<std::optional<TickResult>> LibpqxxOutbox::take_tick(const Tick& last) {
   using Answer = Result<std::optional<TickResult>>;
   return run("taking a tick", [&]() -> Answer {
     const Status conflict(Code::conflict,
@@ -202,8 +202,8 @@ Result<std::optional<TickResult>> LibpqxxOutbox::take_tick(const Tick& last, boo
     pqxx::nontransaction sql(connection());
     pqxx::result answer;
     try {
-      answer = sql.exec_prepared("take_tick", last.snapshot, last.number, opens_epoch,
-                                 wal_.system_identifier, wal_.timeline, limits::kTickPage);
+      answer = sql.exec_prepared("take_tick", last.snapshot, last.number, wal_.system_identifier,
+                                 wal_.timeline, limits::kTickPage);
     } catch (const pqxx::unique_violation&) {
       return conflict;
     }
@@ -211,11 +211,8 @@ Result<std::optional<TickResult>> LibpqxxOutbox::take_tick(const Tick& last, boo
     if (head[1].as<int>() != 1) return conflict;
     if (head[5].is_null()) return std::optional<TickResult>();
     TickResult result;
-    std::string epoch = head[6].c_str();
-    result.tick.opens_epoch = epoch.ends_with('+');
-    if (result.tick.opens_epoch) epoch.pop_back();
     result.tick.number = head[5].as<std::uint64_t>();
-    result.tick.epoch = id_of_uuid<Epoch>(epoch);
+    result.tick.epoch = id_of_uuid<Epoch>(head[6].c_str());
     result.tick.previous = last.snapshot;
     result.tick.snapshot = head[7].c_str();
     result.tick.first = head[2].as<Seq>();
@@ -406,15 +403,16 @@ Status LibpqxxOutbox::begin_epoch(const EpochInfo& epoch, const Tick& from, Seq 
                                         ", not the parent " + uuid_text(epoch.parent));
     const Seq lost = network_has > epoch.fork.seq ? network_has - epoch.fork.seq : 0;
     sql.exec_params0(
-        "insert into oltp20.epoch (id, parent, fork_seq, fork_chain, network_has, lost, why) "
-        "values ($1::uuid, $2::uuid, $3::bigint, $4::bytea, $5::bigint, $6::bigint, $7)",
+        "insert into oltp20.epoch (id, parent, fork_seq, fork_chain, network_has, lost, why, "
+        "overlap_before) values ($1::uuid, $2::uuid, $3::bigint, $4::bytea, $5::bigint, "
+        "$6::bigint, $7, pg_snapshot_xmax(pg_current_snapshot()))",
         uuid_text(epoch.id), current, epoch.fork.seq, bytea_text(epoch.fork.chain.view()),
         network_has, lost, why);
     // The anchor: capture goes on from what `from` had seen, with seq 1.
     sql.exec_params0(
-        "insert into oltp20.tick (number, epoch, previous, snapshot, first, last, opens_epoch, "
+        "insert into oltp20.tick (number, epoch, previous, snapshot, first, last, "
         "system_identifier, timeline, wal_lsn) select (select max(number) + 1 from oltp20.tick), "
-        "$1::uuid, s.snapshot, s.snapshot, 1, 0, true, $3, $4::bigint, $5::pg_lsn "
+        "$1::uuid, s.snapshot, s.snapshot, 1, 0, $3, $4::bigint, $5::pg_lsn "
         "from (select coalesce(nullif($2, ''), '3:3:')::pg_snapshot as snapshot) s",
         uuid_text(epoch.id), from.snapshot, wal_.system_identifier, wal_.timeline,
         lsn_text(wal_.lsn));

@@ -121,6 +121,41 @@ TEST_F(Pair, ALargeTransactionCutOffInTheMiddleIsSentAgain) {
   EXPECT_EQ(b.received.size(), 20000u);
 }
 
+TEST_F(Pair, ALargeTransactionThatTheDatabaseRefusesIsPutAsideAlone) {
+  std::vector<ModelRow> rows;
+  for (int i = 0; i < 3000; ++i) rows.push_back({"bulk", std::string(1000, 'x'), ""});
+  rows[2500].payload = b.poison = "refused";
+  a.commit("greeting", "before it");
+  a.commit(rows);
+  a.commit("greeting", "behind it");
+  net.run(10 * kSecond);
+  EXPECT_THAT(b.payloads(), ElementsAre("before it", "behind it"));
+  ASSERT_EQ(b.dead_letters.size(), 1u);
+  EXPECT_EQ(b.dead_letters[0].seq, 2u);
+  EXPECT_EQ(b.dead_letters[0].sqlstate, "22P05");
+  std::size_t kept = 0;
+  for (const std::string& part : b.dead_letters[0].parts)
+    kept += PartView::parse(part)->rows.size();
+  EXPECT_EQ(kept, 3000u) << "the whole content is kept";
+  EXPECT_THAT(b.gaps, IsEmpty());
+  EXPECT_EQ(b.marks.begin()->second.seq, 3u);
+}
+
+TEST_F(Pair, WhoHasMarksOfManyOriginsTellsThemInPages) {
+  const std::size_t many = 2 * limits::kKnownPage + 7;
+  for (std::size_t i = 0; i < many; ++i) {
+    OriginEpoch key{"store-" + std::to_string(i), Epoch::from("epoch")};
+    b.marks[key] = {key.origin, key.epoch, 0, 1};
+    b.known[key] = {key.epoch, {}, {}};
+  }
+  net.kill_spoke("b");
+  net.add_spoke("b", b, {">"});
+  commit(1, 3);
+  net.run(5 * kSecond);
+  EXPECT_EQ(b.payloads(), numbers(1, 3));
+  EXPECT_EQ(net.destination("b").marks, many + 1);
+}
+
 struct Ruled : Pair {
   static std::vector<hub::PolicyRule> rules() {
     hub::PolicyRule a, b;
@@ -307,6 +342,36 @@ TEST_F(Pair, OverlapIsRecognisedByIdWhenTheNewLifeSendsAgain) {
   EXPECT_EQ(b.payloads(), numbers(1, 6));
 }
 
+// What was prepared in the old life and committed there is committed once more in the new one.
+TEST_F(Pair, APreparedTransactionThatBothLivesCommitArrivesOnce) {
+  commit(1, 5);
+  net.run(3 * kSecond);
+  ModelDatabase copy = a;
+  commit(6, 6);
+  copy.next_xid = a.next_xid;  // the copy has 6 as well, prepared
+  copy.next_position = a.next_position;
+  net.run(3 * kSecond);
+  net.kill_spoke("a");
+  copy.id_salt = 9;
+  copy.server.timeline = 2;
+  copy.commit("greeting", "7");
+  net.add_spoke("a", copy, {">"});
+  net.run(5 * kSecond);
+  ASSERT_EQ(copy.epochs.size(), 2u);
+  copy.committed.push_back(a.committed.back());
+  copy.commit("greeting", "8");
+  net.run(5 * kSecond);
+  EXPECT_EQ(b.payloads(), numbers(1, 8));
+  // The same in the life after the next.
+  net.kill_spoke("a");
+  copy.server.timeline = 3;
+  copy.committed.push_back(a.committed.back());
+  net.add_spoke("a", copy, {">"});
+  net.run(5 * kSecond);
+  EXPECT_EQ(copy.epochs.size(), 3u);
+  EXPECT_EQ(b.payloads(), numbers(1, 8));
+}
+
 TEST_F(Pair, ASecondAgentOfTheSameSpokeIsRefusedWhileTheFirstIsAttached) {
   commit(1, 3);
   net.run(2 * kSecond);
@@ -324,6 +389,24 @@ TEST_F(Pair, ASecondAgentOfTheSameSpokeIsRefusedWhileTheFirstIsAttached) {
            close->goodbye.reason.find("another agent") != std::string::npos;
   });
   EXPECT_TRUE(refused);
+}
+
+TEST_F(Pair, ACopyOfTheDestinationDoesNotPushTheFirstOut) {
+  commit(1, 3);
+  net.run(2 * kSecond);
+  Identity identity{Identity::Kind::spoke, "test", "eu", "b"};
+  hub::Actions out;
+  net.hub().step(hub::LinkOpened{999, false, identity, "elsewhere"}, {}, &out);
+  DeliverHello hello;
+  hello.spoke = "b";
+  hello.agent = "another";
+  net.hub().step(hub::DeliverReceived{999, hello}, {}, &out);
+  ASSERT_EQ(out.size(), 3u);  // consumed, refused, closed
+  EXPECT_EQ(std::get<hub::CloseLink>(out[2]).link, 999u);
+  EXPECT_EQ(std::get<hub::CloseLink>(out[2]).goodbye.code, Code::conflict);
+  commit(4, 5);
+  net.run(2 * kSecond);
+  EXPECT_EQ(b.payloads(), numbers(1, 5));
 }
 
 TEST_F(Pair, AHoleHoldsOneOriginBackUntilAnOperatorClosesIt) {

@@ -58,6 +58,7 @@ std::vector<std::string> ModelDatabase::payloads() const {
 Result<spoke::OutboxState> ModelOutbox::open() {
   spoke::OutboxState state;
   state.epoch = db_.epoch;
+  state.overlap_before = db_.overlap_before;
   state.server = db_.server;
   state.wal_lsn = db_.next_xid;
   if (!db_.ticks.empty()) state.last_tick = db_.ticks.back().tick;
@@ -68,8 +69,7 @@ Result<spoke::OutboxState> ModelOutbox::open() {
   return state;
 }
 
-Result<std::optional<spoke::TickResult>> ModelOutbox::take_tick(const spoke::Tick& last,
-                                                                bool opens) {
+Result<std::optional<spoke::TickResult>> ModelOutbox::take_tick(const spoke::Tick& last) {
   if (!db_.ticks.empty() && db_.ticks.back().tick.number != last.number)
     return Status(Code::conflict, "another agent has taken a tick");
   if (db_.captured == db_.committed.size()) return std::optional<spoke::TickResult>();
@@ -80,7 +80,6 @@ Result<std::optional<spoke::TickResult>> ModelOutbox::take_tick(const spoke::Tic
   record.tick.epoch = db_.epoch.id;
   record.tick.first = last.epoch == db_.epoch.id || last.number == 0 ? last.last + 1 : 1;
   record.tick.last = record.tick.first + (record.to - record.from) - 1;
-  record.tick.opens_epoch = opens;
   record.tick.server = db_.server;
   record.tick.wal_lsn = db_.next_xid;
   db_.ticks.push_back(record);
@@ -173,6 +172,7 @@ Status ModelOutbox::begin_epoch(const EpochInfo& epoch, const spoke::Tick& from,
   for (const auto& record : db_.ticks)
     if (from.number != 0 && record.tick.number == from.number) db_.captured = record.to;
   db_.epoch = epoch;
+  db_.overlap_before = db_.next_xid;
   db_.epochs.push_back(epoch);
   return {};
 }
@@ -208,11 +208,12 @@ Status ModelInbox::insert(ModelDatabase* db, const spoke::IncomingTransaction& t
     std::string payload(row.row.payload.value_or(""));
     if (!db->poison.empty() && payload == db->poison)
       return Status(Code::invalid, "the database refuses it (SQLSTATE 22P05)");
-    bool known = transaction.overlap &&
-                 std::ranges::any_of(db->received, [&](const ModelDatabase::Received& r) {
-                   return r.origin == transaction.origin && r.epoch == transaction.overlap->epoch &&
-                          r.seq > transaction.overlap->after && r.id == row.row.id;
-                 });
+    bool known = std::ranges::any_of(transaction.overlaps, [&](const spoke::Overlap& overlap) {
+      return std::ranges::any_of(db->received, [&](const ModelDatabase::Received& r) {
+        return r.origin == transaction.origin && r.epoch == overlap.epoch &&
+               r.seq > overlap.after && r.id == row.row.id;
+      });
+    });
     if (!known)
       db->received.push_back({transaction.origin, transaction.epoch, transaction.seq, row.position,
                               row.row.id, std::string(row.row.type), payload});
@@ -247,6 +248,17 @@ Status ModelInbox::begin_large(const spoke::MarkMove& mark) {
 
 Status ModelInbox::add_rows(const spoke::IncomingTransaction& rows) {
   return insert(&*large_, rows);
+}
+
+Status ModelInbox::begin_dead_letter(const spoke::MarkMove& mark, const spoke::DeadLetter& letter) {
+  OLTP20_TRY(begin_large(mark));
+  large_->dead_letters.push_back(letter);
+  return {};
+}
+
+Status ModelInbox::add_part(std::string_view part) {
+  large_->dead_letters.back().parts.emplace_back(part);
+  return {};
 }
 
 Status ModelInbox::commit_large(const std::optional<StreamPosition>& expected,

@@ -52,6 +52,7 @@ struct ModelDatabase {
   std::map<Epoch, std::map<Seq, spoke::Rejection>> rejected;
   std::int64_t next_position = 1;
   std::uint64_t next_xid = 100;
+  std::uint64_t overlap_before = 0;
   std::uint8_t id_salt = 0;  // stands for the randomness of uuids: differs between lives
   // The inbox.
   std::vector<Received> received;
@@ -79,8 +80,7 @@ class ModelOutbox final : public spoke::Outbox {
   explicit ModelOutbox(ModelDatabase& database) : db_(database) {}
 
   Result<spoke::OutboxState> open() override;
-  Result<std::optional<spoke::TickResult>> take_tick(const spoke::Tick& last,
-                                                     bool opens_epoch) override;
+  Result<std::optional<spoke::TickResult>> take_tick(const spoke::Tick& last) override;
   Result<std::vector<spoke::Tick>> ticks_from(const Epoch& epoch, Seq from,
                                               std::size_t limit) override;
   Result<spoke::Tick> tick_at_most(const Epoch& epoch, Seq seq) override;
@@ -114,6 +114,8 @@ class ModelInbox final : public spoke::Inbox {
   Status apply(const spoke::ApplyGroup& group) override;
   Status begin_large(const spoke::MarkMove& mark) override;
   Status add_rows(const spoke::IncomingTransaction& rows) override;
+  Status begin_dead_letter(const spoke::MarkMove& mark, const spoke::DeadLetter& letter) override;
+  Status add_part(std::string_view part) override;
   Status commit_large(const std::optional<StreamPosition>& expected,
                       const StreamPosition& next) override;
   void abort_large() override { large_.reset(); }

@@ -32,8 +32,11 @@ inline auto fields(const ForwardRefusal& f) {
   return std::tie(f.seq, f.code, f.reason);
 }
 inline auto fields(const DeliverHello& f) {
-  return std::tie(f.protocol, f.spoke, f.database, f.subscribe, f.start_now, f.positions,
-                  f.window_bytes, f.known);
+  return std::tie(f.protocol, f.spoke, f.agent, f.database, f.subscribe, f.start_now, f.positions,
+                  f.window_bytes);
+}
+inline auto fields(const DeliverKnown& f) {
+  return std::tie(f.known, f.last);
 }
 inline auto fields(const DeliverAck& f) {
   return std::tie(f.consumed_bytes, f.applied, f.durable);

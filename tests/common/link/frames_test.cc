@@ -60,12 +60,13 @@ TEST(Frames, EveryKindPassesFromADestinationToItsHub) {
   std::vector<DeliverUp> sent = {
       DeliverHello{kProtocolVersion,
                    "s1",
+                   "agent",
                    id_of<Incarnation>('d'),
                    {"greeting", "price.>"},
                    true,
                    {a_position(3), a_position(2)},
-                   1 << 23,
-                   {{"s2", id_of<Epoch>('2')}, {"s3", id_of<Epoch>('3')}}},
+                   1 << 23},
+      DeliverKnown{{{"s2", id_of<Epoch>('2')}, {"s3", id_of<Epoch>('3')}}, false},
       DeliverAck{1, 2, 3},
   };
   for (const DeliverUp& frame : sent) client->send(frame);

@@ -60,7 +60,7 @@ TEST(Hostile, DeliverFramesWithFieldsOfAWrongSize) {
   malformed[1].mutable_hello();  // no database
   for (std::size_t i = 2; i < 5; ++i) malformed[i].mutable_hello()->set_database(bytes(16));
   malformed[2].mutable_hello()->add_positions()->set_incarnation(bytes(16));
-  malformed[3].mutable_hello()->add_known()->set_epoch(bytes(8));
+  malformed[3].mutable_known()->add_known()->set_epoch(bytes(8));
   malformed[4].mutable_hello()->set_database(bytes(32));
   expect_ended<v1::DeliverUp, v1::DeliverDown>(
       malformed,

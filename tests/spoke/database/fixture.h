@@ -56,8 +56,8 @@ class DatabaseTest : public ::testing::Test {
   }
 
   // Payloads of everything visible and not yet captured, in order, one string a transaction.
-  static std::vector<std::string> capture(Outbox& outbox, Tick& last, bool opens_epoch = false) {
-    auto taken = outbox.take_tick(last, opens_epoch);
+  static std::vector<std::string> capture(Outbox& outbox, Tick& last) {
+    auto taken = outbox.take_tick(last);
     EXPECT_TRUE(taken) << taken.status().message();
     if (!taken || !*taken) return {};
     last = (*taken)->tick;

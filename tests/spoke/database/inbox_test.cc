@@ -19,7 +19,7 @@ RowId id(int number) {
 }
 
 IncomingTransaction transaction(Seq seq, std::vector<int> ids, Epoch epoch = kEpoch) {
-  IncomingTransaction out{"store-1", epoch, seq, {}, std::nullopt};
+  IncomingTransaction out{"store-1", epoch, seq, {}, {}};
   std::uint32_t position = 0;
   for (int one : ids) {
     MessageRow row;
@@ -142,7 +142,7 @@ TEST_F(InboxTest, OverlapRowsAreRecognisedByIdInTheTableAndInTheGroup) {
   ApplyGroup fork = group(1, 2, at(1), at(3));
   fork.transactions.push_back(transaction(2, {2}));
   fork.transactions.push_back(transaction(1, {1, 2, 3}, kChild));
-  fork.transactions[1].overlap = Overlap{kEpoch, 0};
+  fork.transactions[1].overlaps = {Overlap{kEpoch, 0}};
   fork.marks.push_back({"store-1", kChild, std::nullopt, 0, 1});
   Status status = inbox_->apply(fork);
   ASSERT_TRUE(status) << status.message();
@@ -152,9 +152,29 @@ TEST_F(InboxTest, OverlapRowsAreRecognisedByIdInTheTableAndInTheGroup) {
   // Only the overlap: what lies at or before the fork is no duplicate.
   ApplyGroup more = group(2, 3, at(3), at(4));
   more.transactions.push_back(transaction(2, {1}, kChild));
-  more.transactions[0].overlap = Overlap{kEpoch, 1};
+  more.transactions[0].overlaps = {Overlap{kEpoch, 1}};
   ASSERT_TRUE(inbox_->apply(more));
   EXPECT_EQ(count(), "4");
+}
+
+TEST_F(InboxTest, ALargeDeadLetterIsKeptPartByPartInOneCommit) {
+  apply_first();
+  const MarkMove mark{"store-1", kEpoch, 1, 0, 2};
+  const DeadLetter letter{"store-1", kEpoch, 2, {}, "22P02", "no json"};
+  const std::string bytes("\x00\xff part", 7);
+  ASSERT_TRUE(inbox_->begin_dead_letter(mark, letter));
+  ASSERT_TRUE(inbox_->add_part(bytes));
+  EXPECT_EQ(sql("select count(*) from oltp20.dead_letter"), "0") << "not yet committed";
+  inbox_->abort_large();
+  ASSERT_TRUE(inbox_->begin_dead_letter(mark, letter));
+  ASSERT_TRUE(inbox_->add_part(bytes));
+  ASSERT_TRUE(inbox_->add_part("two"));
+  Status status = inbox_->commit_large(at(1), at(2));
+  ASSERT_TRUE(status) << status.message();
+  EXPECT_EQ(sql("select string_agg(part || ':' || encode(content, 'hex'), ' ' order by part) "
+                "from oltp20.dead_letter_part"),
+            "0:" + to_hex(bytes) + " 1:" + to_hex("two"));
+  EXPECT_EQ(sql("select seq from oltp20.mark"), "2");
 }
 
 TEST_F(InboxTest, DeadLettersKeepTheWholeContent) {

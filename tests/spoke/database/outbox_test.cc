@@ -17,7 +17,7 @@ TEST_F(PgOutboxTest, TheMissionsStatementArrivesWithItsDate) {
   sql("insert into message.outgoing (type, date, payload) "
       "values ('greeting', '2021-06-10', 'Ah-Ha!')");
   auto [outbox, state] = open_outbox();
-  auto taken = outbox->take_tick(state.last_tick, false);
+  auto taken = outbox->take_tick(state.last_tick);
   ASSERT_TRUE(taken && *taken);
   EXPECT_EQ((*taken)->tick.first, 1u);
   EXPECT_EQ((*taken)->tick.last, 1u);
@@ -47,7 +47,7 @@ TEST_F(PgOutboxTest, ValuesSurviveHostileSettings) {
       sql("select (extract(epoch from sent_at) * 1000000)::bigint "
           "from message.outgoing order by position limit 1");
   auto [outbox, state] = open_outbox();
-  auto taken = outbox->take_tick(state.last_tick, false);
+  auto taken = outbox->take_tick(state.last_tick);
   ASSERT_TRUE(taken && *taken);
   auto rows = outbox->rows({(*taken)->head[0].xid}, -1, 10);
   ASSERT_TRUE(rows) << rows.status().message();
@@ -110,7 +110,7 @@ TEST_F(PgOutboxTest, ATickIsPagedAndReadAgainTheSame) {
   pqxx::work open_transaction(late);
   open_transaction.exec("insert into message.outgoing (type, payload) values ('test', 'late')");
   auto [outbox, state] = open_outbox();
-  auto taken = outbox->take_tick(state.last_tick, false);
+  auto taken = outbox->take_tick(state.last_tick);
   ASSERT_TRUE(taken && *taken);
   const Tick tick = (*taken)->tick;
   open_transaction.commit();
@@ -141,7 +141,7 @@ TEST_F(PgOutboxTest, RowsOfALargeTransactionComeInPages) {
   send("big", 10'000);
   send("small");
   auto [outbox, state] = open_outbox();
-  auto taken = outbox->take_tick(state.last_tick, false);
+  auto taken = outbox->take_tick(state.last_tick);
   ASSERT_TRUE(taken && *taken);
   ASSERT_EQ((*taken)->head.size(), 2u);
   EXPECT_EQ((*taken)->head[0].rows, 10'000u);
@@ -180,7 +180,7 @@ TEST_F(PgOutboxTest, ATickSurvivesACrashOfTheServerAndNumbersStay) {
     ASSERT_EQ(capture(*outbox, last).size(), 1u);
   }
   own.kill9();
-  auto lost = outbox->take_tick(last, false);
+  auto lost = outbox->take_tick(last);
   ASSERT_FALSE(lost);
   EXPECT_EQ(lost.status().code(), Code::unavailable) << lost.status().message();
   own.start();
@@ -209,7 +209,7 @@ TEST_F(PgOutboxTest, ATickIsACompareAndSet) {
   Tick last = state.last_tick;
   EXPECT_EQ(capture(*outbox, last), Strings{"one"});
   send("two");
-  auto stale = outbox->take_tick(state.last_tick, false);
+  auto stale = outbox->take_tick(state.last_tick);
   ASSERT_FALSE(stale);
   EXPECT_EQ(stale.status().code(), Code::conflict);
   EXPECT_EQ(capture(*outbox, last), Strings{"two"}) << "the refused attempt left nothing";

@@ -109,6 +109,32 @@ TEST_F(RetentionTest, AnOpenTransactionLosesNothingAndDelaysNobody) {
   EXPECT_GE(run().emptied, 1);
 }
 
+// Also if its lock waited for ever, nobody's insert would stand in that queue.
+TEST_F(RetentionTest, NoInsertQueuesBehindTheLockOfRetention) {
+  pqxx::connection late(admin_url()), application(admin_url());
+  pqxx::work open_transaction(late);
+  open_transaction.exec("insert into message.outgoing (type, payload) values ('test', 'late')");
+  ASSERT_TRUE(run().rotated);
+  std::thread waiting([&] {
+    pqxx::connection connection(admin_url());
+    pqxx::work work(connection);
+    work.exec("lock table message.outgoing_0, oltp20.marker_0 in access exclusive mode");
+  });
+  const std::string queued = "select count(*) from pg_locks where not granted";
+  while (sql(queued) == "0") std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  {
+    pqxx::work work(application);
+    work.exec("set local lock_timeout = '1ms'");
+    EXPECT_NO_THROW(
+        work.exec("insert into message.outgoing (type, payload) values ('test', 'now')"));
+    EXPECT_NO_THROW(work.commit());
+  }
+  EXPECT_EQ(sql(queued), "1") << "the lock was not waiting any more: the test says nothing";
+  open_transaction.commit();
+  waiting.join();
+  EXPECT_EQ(capture_all(), (Strings{"now", "late"})) << "late committed later";
+}
+
 TEST_F(RetentionTest, TheRingTurnsWithoutEndAndKeepsTheSequence) {
   for (int round = 0; round < 12; ++round) {
     send("r" + std::to_string(round));
