@@ -41,7 +41,8 @@ std::string_view finding_name(Finding::Kind kind) {
 
 void VerifyReport::add(Lsn lsn, Finding::Kind kind, std::string sentence) {
   if (findings.size() < kFindings) {
-    findings.push_back({lsn, kind, "entry " + std::to_string(lsn) + ": " + sentence});
+    std::string what = lsn == 0 ? "" : "entry " + std::to_string(lsn) + ": ";  // 0: the stream
+    findings.push_back({lsn, kind, what + sentence});
   } else {
     ++more_findings;
   }
@@ -239,6 +240,7 @@ Result<VerifyReport> verify(const Journal& journal, Lsn from, Lsn to, VerifyProg
     }
   }
   if (from <= to) verifier->finish();
+  if (!info.loss.empty()) verifier->report().add(0, Finding::Kind::cut, info.loss);
   return std::move(verifier->report());
 }
 

@@ -88,6 +88,7 @@ class StreamVerifier {
   std::optional<ContentHasher> content_;
 };
 
+// A tail that opening found to be cut (JournalInfo::loss) is a finding until the next opening.
 // Online: beside the hub's work, through read(). `to` beyond the head means the head, `from` below
 // first_lsn means first_lsn; entries that are trimmed meanwhile are skipped.
 // Errors: only what makes the journal unusable as a whole.

@@ -35,6 +35,9 @@ TEST_F(EpochTest, ANewEpochGoesOnBehindItsTickWithSeqOne) {
   EXPECT_EQ(again->epoch, life);
   EXPECT_EQ(again->stable.seq, 0u);
   EXPECT_EQ(again->last_tick.last, 0u);
+  EXPECT_EQ(state.overlap_before, 0u) << "nothing precedes the first life";
+  EXPECT_GT(again->overlap_before, std::stoull(sql("select max(xid::text::bigint) from "
+                                                   "message.outgoing")));
   send("three");
   Tick next = again->last_tick;
   EXPECT_EQ(capture(*outbox, next), (Strings{"two", "three"}));
