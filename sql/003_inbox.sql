@@ -41,7 +41,8 @@ create table oltp20.stream_position (
   hash bytea not null
 ) with (fillfactor = 10);
 
--- What lies in (from_seq, to_seq] has not come; the origin is held back until it is closed.
+-- What lies in (from_seq, to_seq] has not come; the origin is held back until it is closed. With an
+-- empty origin: lsns of the hub's stream, of which nobody can say whose they were.
 create table oltp20.gap (
   id bigint generated always as identity primary key,
   origin text collate "C" not null,
@@ -58,8 +59,8 @@ create table oltp20.gap (
   closed_by text,
   close_reason text
 );
-create unique index gap_open on oltp20.gap (origin, epoch, from_seq, to_seq)
-  where closed_at is null;
+create unique index gap_open on oltp20.gap (origin, epoch)
+  where closed_at is null and origin <> '';
 
 create table oltp20.dead_letter (
   origin text collate "C" not null,
@@ -89,6 +90,17 @@ create table oltp20.database_life (
   begun_at timestamptz not null default clock_timestamp()
 );
 
+create function oltp20.reopen_stream(hole oltp20.gap, reason text) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  update oltp20.stream_position p set lsn = hole.before_lsn, hash = hole.before_hash
+    where hole.origin <> '' and p.hub = hole.hub and p.incarnation = hole.before_incarnation
+      and p.lsn > hole.before_lsn;
+  update oltp20.gap g set closed_at = clock_timestamp(), closed_by = session_user,
+                          close_reason = reopen_stream.reason where g.id = hole.id;
+  notify oltp20_inbox;
+end $$;
+
 -- An operator gives up what lies in the gap: the mark moves behind it, and the hub's stream is
 -- taken up again where the origin was held back. The agent's next compare-and-set fails, and it
 -- reads its state again.
@@ -106,13 +118,25 @@ begin
     raise exception 'there is no open gap %: select * from oltp20.gap where closed_at is null',
       gap_id using errcode = 'no_data_found';
   end if;
-  insert into oltp20.mark as m (origin, epoch, base, seq)
-    values (hole.origin, hole.epoch, hole.to_seq, hole.to_seq)
-    on conflict (origin, epoch) do update set seq = greatest(m.seq, excluded.seq);
-  update oltp20.stream_position p set lsn = hole.before_lsn, hash = hole.before_hash
-    where p.hub = hole.hub and p.incarnation = hole.before_incarnation
-      and p.lsn > hole.before_lsn;
-  update oltp20.gap set closed_at = clock_timestamp(), closed_by = session_user,
-                        close_reason = close_gap.reason where id = gap_id;
-  notify oltp20_inbox;
+  if hole.origin <> '' then
+    insert into oltp20.mark as m (origin, epoch, base, seq)
+      values (hole.origin, hole.epoch, hole.to_seq, hole.to_seq)
+      on conflict (origin, epoch) do update set seq = greatest(m.seq, excluded.seq);
+  end if;
+  perform oltp20.reopen_stream(hole, close_gap.reason);
+end $$;
+
+-- What was in the gap's way has been mended: the origin is taken up again where it was held back,
+-- and nothing is given up.
+create function oltp20.retry_gap(gap_id bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  hole oltp20.gap;
+begin
+  select * into hole from oltp20.gap g where g.id = gap_id for update;
+  if hole.id is null or hole.closed_at is not null or hole.origin = '' then
+    raise exception 'there is no open gap % of an origin: select * from oltp20.gap where '
+      'closed_at is null', gap_id using errcode = 'no_data_found';
+  end if;
+  perform oltp20.reopen_stream(hole, 'tried again');
 end $$;

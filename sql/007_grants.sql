@@ -33,5 +33,5 @@ grant execute on function oltp20.current_epoch(), oltp20.stable_seq(uuid),
 grant select on all tables in schema message, oltp20 to oltp20_admin;
 revoke select on oltp20.secret from oltp20_admin;
 grant execute on function oltp20.current_epoch(), oltp20.stable_seq(uuid),
-  oltp20.close_gap(bigint, text), oltp20.set_order(text), oltp20.settle_epoch(uuid, text),
+  oltp20.close_gap(bigint, text), oltp20.retry_gap(bigint), oltp20.set_order(text), oltp20.settle_epoch(uuid, text),
   oltp20.prune_incoming(interval, integer) to oltp20_admin;

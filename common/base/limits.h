@@ -15,6 +15,8 @@ inline constexpr std::size_t kRowBytes = 1000 * 1024;    // payload and headers 
 inline constexpr std::size_t kPartBytes = 256 * 1024;    // a part is closed when it exceeds this
 inline constexpr std::size_t kFrameBytes = 1280 * 1024;  // one gRPC message: a part of one row over
                                                          // kPartBytes, and its frame
+inline constexpr std::size_t kPartMostBytes = kPartBytes + kRowBytes + 8 * 1024;  // with headers
+inline constexpr std::uint64_t kSeq = std::uint64_t{1} << 62;  // seqs, lsns: bigint in SQL
 inline constexpr std::uint32_t kTransactionRows = 10'000'000;
 inline constexpr std::size_t kEntryTypes = 16;  // distinct types listed with an entry
 
@@ -35,10 +37,17 @@ inline constexpr std::size_t kSubscriptions = 256;      // patterns a spoke may 
 inline constexpr std::size_t kTickPage = 131072;        // transactions of a tick held in memory
 inline constexpr std::size_t kApplyGroup = 512;         // source transactions in one SQL commit
 inline constexpr std::size_t kApplyGroupBytes = 1 << 20;
-inline constexpr std::size_t kLives = 1000;            // epochs of one origin at a hub
+inline constexpr std::size_t kLives = 1000;          // epochs of one origin at a hub
+inline constexpr std::size_t kAncestors = 16;        // lives that a hello names besides its own
+inline constexpr std::size_t kLinksOfOne = 16;       // links of one spoke that have not said hello
+inline constexpr std::size_t kTransientRetries = 5;  // then the one transaction's origin waits
 inline constexpr std::size_t kRunOrigins = 1'000'000;  // (origin, epoch) pairs a hub remembers
 
+static_assert(kPartMostBytes + kBatchBytes + 128 * (kBatchParts + kSpanPage) < 2 * kFrameBytes,
+              "what is accepted can be delivered");
+
 // --- time ---
+inline constexpr Micros kHelloWithin = 30 * kSecond;  // a link that is not streaming by then ends
 inline constexpr Micros kHeartbeat = 1 * kSecond;
 inline constexpr Micros kSilence = 5 * kSecond;  // no frame for so long: the link is dead
 inline constexpr Micros kReconnectFirst = 50 * kMillisecond;

@@ -129,6 +129,7 @@ void to_wire(const ForwardUp& frame, v1::ForwardUp* out) {
             to->set_protocol(f.protocol);
             to->set_spoke(f.spoke);
             write(f.epoch, to->mutable_epoch());
+            for (const EpochInfo& ancestor : f.ancestors) write(ancestor, to->add_ancestors());
             write(f.stable, to->mutable_stable());
             to->set_tip(f.tip);
             to->set_agent(f.agent);
@@ -239,6 +240,8 @@ Result<ForwardUp> from_wire(v1::ForwardUp* in) {
     hello.spoke = f.spoke();
     hello.epoch = fields.epoch_info(f.epoch());
     hello.stable = fields.chain_position(f.stable());
+    for (const auto& ancestor : f.ancestors())
+      hello.ancestors.push_back(fields.epoch_info(ancestor));
     hello.tip = f.tip();
     hello.agent = f.agent();
     out = std::move(hello);

@@ -69,6 +69,7 @@ Status parse_rows(ByteReader& in, std::uint32_t count, std::vector<RowSlice>* ro
 }  // namespace
 
 Result<PartView> PartView::parse(std::string_view bytes) {
+  if (bytes.size() > limits::kPartMostBytes) return malformed("a part too large");
   ByteReader in(bytes);
   PartView part;
   part.bytes = bytes;
@@ -91,7 +92,8 @@ Result<PartView> PartView::parse(std::string_view bytes) {
   std::uint32_t count = in.u32();
   if (!in.ok()) return malformed("cut inside the header");
   if (!is_name(part.header.origin)) return malformed("the origin's name");
-  if (part.header.seq == 0) return malformed("sequence number 0");
+  if (part.header.seq == 0 || part.header.seq > limits::kSeq)
+    return malformed("sequence number " + std::to_string(part.header.seq));
   if (part.header.rows > limits::kTransactionRows) return malformed("too many rows");
   bool empty = part.header.rows == 0;
   if (empty != part.header.tombstone) return malformed("no rows, or a tombstone with rows");

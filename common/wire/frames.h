@@ -30,9 +30,10 @@ struct ForwardHello {
   std::uint32_t protocol = kProtocolVersion;
   std::string spoke;  // must be the certificate's
   EpochInfo epoch;
-  ChainPosition stable;  // the highest checkpoint: what a hub has confirmed
-  Seq tip = 0;           // the last seq of the last tick
-  std::string agent;     // random, of this process
+  std::vector<EpochInfo> ancestors;  // its parent, that one's parent, …: the newest kAncestors
+  ChainPosition stable;              // the highest checkpoint: what a hub has confirmed
+  Seq tip = 0;                       // the last seq of the last tick
+  std::string agent;                 // random, of this process
 };
 // First frame of the hub.
 struct ForwardWelcome {

@@ -21,11 +21,26 @@ void Delivery::adopt(const JournalInfo& info) {
   first_lsn_ = info.first_lsn;
 }
 
-void Delivery::opened(const LinkOpened& event) {
+void Delivery::opened(const LinkOpened& event, Now now, Actions* out) {
+  std::size_t silent = 0;
+  for (const auto& [link, session] : sessions_)
+    silent += session.state == Session::State::opened && session.peer.name == event.peer.name;
+  if (silent >= limits::kLinksOfOne)
+    return end(event.link, Code::exhausted, "too many links of one spoke that say nothing", out);
   Session session;
+  session.opened = now.monotonic;
   session.peer = event.peer;
   session.address = event.address;
   sessions_.emplace(event.link, std::move(session));
+}
+
+void Delivery::time_passed(Now now, Actions* out) {
+  std::vector<LinkId> late;
+  for (const auto& [link, session] : sessions_)
+    if ((session.state == Session::State::opened || session.state == Session::State::greeting) &&
+        now.monotonic - session.opened > limits::kHelloWithin)
+      late.push_back(link);
+  for (LinkId link : late) end(link, Code::invalid, "no hello in time", out);
 }
 
 void Delivery::closed(LinkId link, Actions* out) {
@@ -202,13 +217,18 @@ void Delivery::recovered(const JournalInfo& info, Actions* out) {
         out);
 }
 
-void Delivery::policy_changed(std::shared_ptr<const Policy> policy) {
+void Delivery::policy_changed(std::shared_ptr<const Policy> policy, Actions* out) {
   policy_ = std::move(policy);
+  std::vector<LinkId> torn;
   for (auto& [link, session] : sessions_) {
     if (!session.filter) continue;
     session.filter->change(policy_);
     session.narrowed = policy_->narrowed(session.peer, session.hello.subscribe);
+    if (session.cursor.part_no != 0) torn.push_back(link);
   }
+  // One transaction, one policy: whoever has half of a large one gets it again, whole.
+  for (LinkId link : torn)
+    end(link, Code::unavailable, "policy has changed in the middle of a transaction", out);
 }
 
 void Delivery::page_found(PageFound event, Now, Actions* out) {

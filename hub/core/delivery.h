@@ -37,7 +37,8 @@ class Delivery {
   Delivery(std::string hub, const JournalInfo& journal, const Lives* lives,
            std::shared_ptr<const Policy> policy);
 
-  void opened(const LinkOpened& event);
+  void opened(const LinkOpened& event, Now now, Actions* out);
+  void time_passed(Now now, Actions* out);
   void received(const DeliverReceived& event, Now now, Actions* out);
   void closed(LinkId link, Actions* out);
   void hash_found(const HashFound& event, Now now, Actions* out);
@@ -45,7 +46,7 @@ class Delivery {
   void durable(const std::vector<EntryPtr>& entries);
   void recovered(const JournalInfo& info, Actions* out);
   void trimmed(Lsn first_lsn) { first_lsn_ = first_lsn; }
-  void policy_changed(std::shared_ptr<const Policy> policy);
+  void policy_changed(std::shared_ptr<const Policy> policy, Actions* out);
   // Call after each batch of events: sends to whoever has credit.
   void flush(Now now, Actions* out);
 
@@ -57,6 +58,7 @@ class Delivery {
     Identity peer;
     std::string address;
     enum class State { opened, greeting, locating, streaming } state = State::opened;
+    Micros opened = 0;  // monotonic
     DeliverHello hello;
     std::size_t next_position = 0;  // of hello.positions, to be compared
     std::optional<Filter> filter;

@@ -17,31 +17,35 @@ HubCore::HubCore(const std::string& hub, const JournalInfo& journal,
       delivery_(hub, journal, &ingest_.lives(), policy) {}
 
 void HubCore::step(Event event, Now now, Actions* out) {
-  std::visit(
-      Overloaded{
-          [&](LinkOpened& e) { e.forward ? ingest_.opened(e, now, out) : delivery_.opened(e); },
-          [&](ForwardReceived& e) { ingest_.received(e, now, out); },
-          [&](DeliverReceived& e) { delivery_.received(e, now, out); },
-          [&](LinkClosed& e) {
-            ingest_.closed(e.link, out);
-            delivery_.closed(e.link, out);
-          },
-          [&](GroupDone& e) { delivery_.durable(ingest_.group_done(e.status, now, out)); },
-          [&](JournalRecovered& e) {
-            if (ingest_.recovered(e, now, out)) delivery_.recovered(e.info, out);
-          },
-          [&](HashFound& e) { delivery_.hash_found(e, now, out); },
-          [&](PageFound& e) { delivery_.page_found(std::move(e), now, out); },
-          [&](JournalTrimmed& e) { delivery_.trimmed(e.first_lsn); },
-          [&](PolicyChanged& e) {
-            policy_ = e.policy;
-            ingest_.policy_changed(e.policy);
-            delivery_.policy_changed(e.policy);
-          },
-          [&](EpochAdopted& e) { ingest_.adopt(e); },
-          [&](TimePassed&) {},
-      },
-      event);
+  std::visit(Overloaded{
+                 [&](LinkOpened& e) {
+                   e.forward ? ingest_.opened(e, now, out) : delivery_.opened(e, now, out);
+                 },
+                 [&](ForwardReceived& e) { ingest_.received(e, now, out); },
+                 [&](DeliverReceived& e) { delivery_.received(e, now, out); },
+                 [&](LinkClosed& e) {
+                   ingest_.closed(e.link, out);
+                   delivery_.closed(e.link, out);
+                 },
+                 [&](GroupDone& e) { delivery_.durable(ingest_.group_done(e.status, now, out)); },
+                 [&](JournalRecovered& e) {
+                   if (ingest_.recovered(e, now, out)) delivery_.recovered(e.info, out);
+                 },
+                 [&](HashFound& e) { delivery_.hash_found(e, now, out); },
+                 [&](PageFound& e) { delivery_.page_found(std::move(e), now, out); },
+                 [&](JournalTrimmed& e) { delivery_.trimmed(e.first_lsn); },
+                 [&](PolicyChanged& e) {
+                   policy_ = e.policy;
+                   ingest_.policy_changed(e.policy);
+                   delivery_.policy_changed(e.policy, out);
+                 },
+                 [&](EpochAdopted& e) { ingest_.adopt(e, out); },
+                 [&](TimePassed&) {
+                   ingest_.time_passed(now, out);
+                   delivery_.time_passed(now, out);
+                 },
+             },
+             event);
 }
 
 void HubCore::flush(Now now, Actions* out) {

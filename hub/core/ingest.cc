@@ -15,10 +15,36 @@ Ingest::Ingest(std::string hub, const JournalInfo& journal, const std::vector<Or
   lives_.reset(origins);
 }
 
-void Ingest::opened(const LinkOpened& event, Now, Actions*) {
+void Ingest::opened(const LinkOpened& event, Now now, Actions* out) {
+  std::size_t silent = 0;
+  for (const auto& [link, session] : sessions_)
+    silent += session.state == Session::State::opened && session.peer.name == event.peer.name;
+  if (silent >= limits::kLinksOfOne)
+    return end(event.link, Code::exhausted, "too many links of one spoke that say nothing", out);
   sessions_.emplace(event.link, Session{.peer = event.peer,
                                         .address = event.address,
+                                        .opened = now.monotonic,
                                         .rights = PublishRights(event.peer, policy_)});
+}
+
+void Ingest::time_passed(Now now, Actions* out) {
+  std::vector<LinkId> late;
+  for (const auto& [link, session] : sessions_)
+    if ((session.state == Session::State::opened || session.state == Session::State::welcomed) &&
+        now.monotonic - session.opened > limits::kHelloWithin)
+      late.push_back(link);
+  for (LinkId link : late) end(link, Code::invalid, "no hello, or no begin, in time", out);
+}
+
+void Ingest::adopt(const EpochAdopted& event, Actions* out) {
+  lives_.adopt(event.origin, event.epoch);
+  std::vector<LinkId> others;
+  for (const auto& [link, session] : sessions_)
+    if (session.state != Session::State::opened && session.peer.name == event.origin &&
+        session.epoch.id != event.epoch)
+      others.push_back(link);
+  for (LinkId link : others)
+    end(link, Code::conflict, "an operator has decided for another life of this spoke", out);
 }
 
 void Ingest::closed(LinkId link, Actions* out) {
@@ -85,7 +111,13 @@ Status Ingest::check_hello(LinkId link, const Session& session, const ForwardHel
     end(other, Code::unavailable, "the same agent has attached anew", out);
     break;
   }
-  return lives_.admit(frame.spoke, frame.epoch);
+  if (frame.stable.seq > limits::kSeq || frame.tip > limits::kSeq ||
+      frame.epoch.fork.seq > limits::kSeq || frame.ancestors.size() > limits::kAncestors)
+    return Status(Code::invalid, "a hello with numbers beyond every limit");
+  for (const EpochInfo& ancestor : frame.ancestors)
+    if (ancestor.fork.seq > limits::kSeq)
+      return Status(Code::invalid, "a hello with numbers beyond every limit");
+  return lives_.admit(frame.spoke, frame.epoch, frame.ancestors);
 }
 
 void Ingest::hello(LinkId link, Session& session, const ForwardHello& frame, Actions* out) {
@@ -121,6 +153,8 @@ void Ingest::begin(LinkId link, Session& session, const ForwardBegin& frame, Now
                    Actions* out) {
   if (session.state != Session::State::welcomed)
     return end(link, Code::invalid, "begin without a welcome", out);
+  if (frame.base.seq >= limits::kSeq)
+    return end(link, Code::invalid, "a base beyond every limit", out);
   const std::string& origin = session.peer.name;
   Life* life = lives_.find(origin, session.epoch.id);
   if (life && frame.base.seq < life->accepted.seq)
@@ -132,20 +166,31 @@ void Ingest::begin(LinkId link, Session& session, const ForwardBegin& frame, Now
                out);
   drop_parts({origin, session.epoch.id}, frame.base.seq + 1);
   if (!life || frame.base.seq != life->accepted.seq) {
-    lives_.open_run(origin, session.epoch, frame.base);
-    Entry run;
-    run.kind = Entry::Kind::run;
-    run.origin = origin;
-    run.region = session.peer.region;
-    run.epoch = session.epoch.id;
-    run.seq = run.prev = frame.base.seq;
-    run.life = session.epoch;
-    run.chain = frame.base.chain;
-    run.received_us = now.wall;
-    append_entry(std::move(run));
+    // Lives that began and ended without a word to this hub come first: whoever follows the stream
+    // learns from them what descends from what.
+    const std::vector<EpochInfo>& ancestors = session.hello.ancestors;
+    for (std::size_t i = life ? 0 : ancestors.size(); i-- > 0;)
+      if (!lives_.find(origin, ancestors[i].id))
+        open_run(session, ancestors[i], (i == 0 ? session.epoch : ancestors[i - 1]).fork, now);
+    open_run(session, session.epoch, frame.base, now);
   }
   if (pending_.oldest == 0) pending_.oldest = now.monotonic;
   session.state = Session::State::streaming;
+}
+
+void Ingest::open_run(const Session& session, const EpochInfo& life, ChainPosition base, Now now) {
+  if (base.seq == 0) base.chain = origin_chain_start(session.peer.name, life);
+  lives_.open_run(session.peer.name, life, base);
+  Entry run;
+  run.kind = Entry::Kind::run;
+  run.origin = session.peer.name;
+  run.region = session.peer.region;
+  run.epoch = life.id;
+  run.seq = run.prev = base.seq;
+  run.life = life;
+  run.chain = base.chain;
+  run.received_us = now.wall;
+  append_entry(std::move(run));
 }
 
 void Ingest::drop_parts(const OriginEpoch& origin, Seq from) {

@@ -38,7 +38,8 @@ class Ingest {
   // Whether it succeeded.
   bool recovered(const JournalRecovered& event, Now now, Actions* out);
   void policy_changed(std::shared_ptr<const Policy> policy);
-  void adopt(const EpochAdopted& event) { lives_.adopt(event.origin, event.epoch); }
+  void adopt(const EpochAdopted& event, Actions* out);
+  void time_passed(Now now, Actions* out);
   // Call after each batch of events: starts the next group if none is under way.
   void flush(Actions* out);
 
@@ -53,6 +54,7 @@ class Ingest {
     std::string address;
     std::string agent;
     enum class State { opened, settling, welcomed, streaming } state = State::opened;
+    Micros opened = 0;  // monotonic
     EpochInfo epoch;
     ForwardHello hello;
     PublishRights rights;
@@ -84,6 +86,8 @@ class Ingest {
   void refuse(LinkId link, Session& session, const PartView& part, Actions* out);
   void accept(LinkId link, Session& session, const PartView& part, const std::string& bytes,
               Now now);
+  // Journals where an (origin, epoch) begins.
+  void open_run(const Session& session, const EpochInfo& life, ChainPosition base, Now now);
   // Parts of transactions that did not come whole, in the open group and in the journal.
   void drop_parts(const OriginEpoch& origin, Seq from);
   void append_entry(Entry entry);

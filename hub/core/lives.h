@@ -5,7 +5,6 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -32,9 +31,12 @@ class Lives {
   Epoch current(const std::string& origin) const;
   bool knows_origin(const std::string& origin) const { return origins_.contains(origin); }
 
-  // Whether this life may attach. Errors: conflict, with what an operator can do (protocol rule 5).
-  Status admit(const std::string& origin, const EpochInfo& epoch) const;
-  void adopt(const std::string& origin, const Epoch& epoch) { adopted_.insert({origin, epoch}); }
+  // Whether this life may attach; `ancestors`: its parent, that one's parent, … Errors: invalid,
+  // exhausted; conflict, with what an operator can do (protocol rule 5).
+  Status admit(const std::string& origin, const EpochInfo& epoch,
+               const std::vector<EpochInfo>& ancestors) const;
+  // An operator's decision; it takes the place of an earlier one, and ends with the next run.
+  void adopt(const std::string& origin, const Epoch& epoch) { adopted_[origin] = epoch; }
 
   // A run record is on its way: the life becomes the current one.
   Life& open_run(const std::string& origin, const EpochInfo& epoch, const ChainPosition& base);
@@ -50,8 +52,11 @@ class Lives {
     Epoch current;
     std::map<Epoch, Life> lives;
   };
+  static std::string rival(const Origin& known, EpochInfo life,
+                           const std::vector<EpochInfo>& ancestors);
+
   std::map<std::string, Origin> origins_;
-  std::set<OriginEpoch> adopted_;
+  std::map<std::string, Epoch> adopted_;
   std::size_t size_ = 0;
 };
 

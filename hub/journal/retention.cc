@@ -97,9 +97,11 @@ Result<RetentionLedger> survey(const Journal& journal) {
   Lsn step = std::max<Lsn>(1, count / kProbes);
   std::uint64_t bytes_each = info.bytes / count;
   Lsn counted = info.first_lsn - 1;
-  while (counted < info.head.lsn) {
-    Lsn at = std::min(counted + step, info.head.lsn);
+  for (Lsn at = counted; at < info.head.lsn;) {
+    at = std::min(at + step, info.head.lsn);
     Result<ReadPage> page = journal.read({at, 0}, 1);
+    // What cannot be read takes its age from the next that can: it is kept longer, not shorter.
+    if (!page && page.status().code() == Code::corrupt && at < info.head.lsn) continue;
     if (!page) return page.status();
     ledger.add(at, page->items.at(0).entry->received_us, bytes_each * (at - counted));
     counted = at;

@@ -61,7 +61,7 @@ void DestinationLoop::run() {
     DestinationActions actions;
     take_events(now, &actions);
     if (destination_.status().database_open && inbox_->take_notification())
-      destination_.database_changed(now, &actions);
+      destination_.database_changed(now);
     bool more = destination_.work(now, &actions);
     bool acted = !actions.empty();
     carry_out(std::move(actions));

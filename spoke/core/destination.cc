@@ -6,6 +6,7 @@ namespace oltp20::spoke {
 namespace {
 
 constexpr Micros kLookAfter = 500 * kMillisecond;
+constexpr Micros kLookSoon = 50 * kMillisecond;
 
 }  // namespace
 
@@ -32,6 +33,7 @@ void Destination::open_database(Now now, DestinationActions* out) {
   epochs_.clear();
   held_back_.clear();
   for (Mark& mark : state->marks) marks_[{mark.origin, mark.epoch}] = mark;
+  held_back_.insert(state->held_back.begin(), state->held_back.end());
   for (KnownEpoch& known : state->epochs) epochs_[{known.origin, known.life.id}] = known.life;
   out->push_back(DestinationNotice{DestinationNotice::Kind::database_open,
                                    std::to_string(marks_.size()) + " marks"});
@@ -49,10 +51,9 @@ void Destination::database_failed(const Status& status, Now now, DestinationActi
   drop_link(now, out);
 }
 
-void Destination::database_changed(Now now, DestinationActions* out) {
-  if (open_)
-    database_failed(Status(Code::conflict, "marks or positions were changed by an operator"), now,
-                    out);
+// Anybody may notify, so it is a hint: the next look, which comes soon and not at once, compares.
+void Destination::database_changed(Now now) {
+  look_at_ = std::min(look_at_, now.monotonic + kLookSoon);
 }
 
 // ---- the link -----------------------------------------------------------------------------------
@@ -121,6 +122,10 @@ void Destination::link_received(DeliverDown frame, Now now, DestinationActions* 
     if (link_ != Link::streaming) return;
     queued_bytes_ += window_cost(*down);
     batches_.push_back(std::move(*down));
+    if (queued_bytes_ > limits::kDeliverWindowBytes + 2 * limits::kFrameBytes)
+      link_closed(protocol_error("more than the window of " +
+                                 std::to_string(limits::kDeliverWindowBytes) + " bytes"),
+                  now, out);
   } else if (const auto* down = std::get_if<Goodbye>(&frame)) {
     link_closed(Status(down->code, "the hub says: " + down->reason), now, out);
   }
@@ -133,7 +138,9 @@ void Destination::welcome(const DeliverWelcome& frame, Now now, DestinationActio
                                    ", the configuration calls it " + options_.hubs[next_hub_]),
         now, out);
   hub_ = frame.hub;
-  if (Status status = adopt_position(frame.from); !status) return database_failed(status, now, out);
+  if (frame.from.lsn > limits::kSeq)
+    return link_closed(protocol_error("a position beyond every limit"), now, out);
+  if (Status status = adopt_position(frame, out); !status) return database_failed(status, now, out);
   narrowed_ = frame.narrowed;
   applied_ = durable_ = frame.from.lsn;
   consumed_bytes_ = 0;
@@ -158,13 +165,30 @@ void Destination::welcome(const DeliverWelcome& frame, Now now, DestinationActio
 }
 
 // From here on the database has a position of this stream, so that every group can compare it.
-Status Destination::adopt_position(const StreamPosition& from) {
-  if (position_ == from) return {};
+// What the hub no longer has, and this database has not seen, is a gap: nobody can say whose.
+Status Destination::adopt_position(const DeliverWelcome& frame, DestinationActions* out) {
+  if (position_ == frame.from) return {};
   ApplyGroup group;
   group.expected_position = position_;
-  group.position = from;
+  group.position = frame.from;
+  if (frame.restarted && position_) {
+    bool dropped = frame.trimmed_to > position_->lsn && position_->incarnation == frame.incarnation;
+    std::string reason =
+        dropped ? "hub " + hub_ + " has dropped this stretch of its stream before it came here"
+                : "hub " + hub_ +
+                      " has lost its stream or begun another, so what this database had "
+                      "not yet had of the old one behind lsn " +
+                      std::to_string(position_->lsn) + " is known to its origins only";
+    out->push_back(DestinationNotice{DestinationNotice::Kind::gap, reason});
+    group.gaps.push_back({"",
+                          {},
+                          position_->lsn,
+                          std::max(frame.trimmed_to, position_->lsn),
+                          frame.from,
+                          std::move(reason)});
+  }
   OLTP20_TRY(inbox_.apply(group));
-  position_ = from;
+  position_ = frame.from;
   return {};
 }
 

@@ -84,7 +84,7 @@ class Destination {
   void link_received(DeliverDown frame, Now now, DestinationActions* out);
   void link_closed(const Status& status, Now now, DestinationActions* out);
   // An operator changed marks or positions: they are read again.
-  void database_changed(Now now, DestinationActions* out);
+  void database_changed(Now now);
   bool work(Now now, DestinationActions* out);
   Micros wake_at() const;
   DestinationStatus status() const;
@@ -113,9 +113,12 @@ class Destination {
     std::uint64_t bytes = 0;
     std::int64_t newest_us = 0;
   };
+  // A large transaction that could not be written, and what becomes of it when it comes again.
   struct Refused {
     Seq seq = 0;
     Status why;
+    std::size_t failures = 0;  // that need not have been its own fault
+    bool is_content() const { return why.code() == Code::invalid; }
   };
 
   void open_database(Now now, DestinationActions* out);
@@ -123,12 +126,12 @@ class Destination {
   void drop_link(Now now, DestinationActions* out);
   void tell_known(DestinationActions* out) const;
   void welcome(const DeliverWelcome& frame, Now now, DestinationActions* out);
-  Status adopt_position(const StreamPosition& from);
+  Status adopt_position(const DeliverWelcome& frame, DestinationActions* out);
 
   bool apply_some(Now now, DestinationActions* out);
   Status add_batch(const DeliverBatch& batch, Building* building, Now now, DestinationActions* out);
-  void add_run(const DeliverRun& run, Building* building);
-  void add_span(const DeliverSpan& span, Building* building, DestinationActions* out);
+  Status add_run(const DeliverRun& run, Building* building);
+  Status add_span(const DeliverSpan& span, Building* building, DestinationActions* out);
   Status add_small(const DeliverPart& part, const PartView& view, Building* building,
                    DestinationActions* out);
   enum class Admission { apply, duplicate, held_back };
@@ -147,8 +150,10 @@ class Destination {
 
   Status commit(Building* building, const StreamPosition& position, Now now,
                 DestinationActions* out);
-  Status commit_one_by_one(const Building& building, const StreamPosition& position,
+  Status commit_one_by_one(Building* building, const StreamPosition& position,
                            DestinationActions* out);
+  static bool may_be_its_own_fault(const Status& status);
+  std::string held_back_text(const OriginEpoch& key, Seq seq, const Status& why) const;
   Status put_aside(const IncomingTransaction& transaction, std::string content,
                    const MarkMove& mark, const Status& why, DestinationActions* out);
 
@@ -158,6 +163,7 @@ class Destination {
   Status end_large(const DeliverPart& part, const StreamPosition& next, Now now,
                    DestinationActions* out);
   Status write_part(const PartView& view);
+  Status large_failed(const Status& status, Now now, DestinationActions* out);
   void abort_large();
   void refuse_large(const Status& why, Now now, DestinationActions* out);
 
@@ -189,7 +195,8 @@ class Destination {
   std::uint64_t consumed_bytes_ = 0;
   StreamPosition before_;  // the stream's position in front of the batch that is being added
   std::optional<Large> large_;
-  std::map<OriginEpoch, Refused> refused_;  // large ones, to be put aside when they come again
+  std::map<OriginEpoch, Refused> refused_;  // at most one an origin
+  std::size_t failed_groups_ = 0;           // in a row
   Lsn applied_ = 0, durable_ = 0;
   Micros look_at_ = 0;
   std::vector<std::string> narrowed_;

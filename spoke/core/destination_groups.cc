@@ -1,6 +1,8 @@
 // Groups: what is put into one SQL transaction, and what becomes of it.
 #include <algorithm>
+#include <set>
 
+#include "common/base/subject.h"
 #include "spoke/core/destination.h"
 
 namespace oltp20::spoke {
@@ -38,7 +40,10 @@ bool Destination::apply_some(Now now, DestinationActions* out) {
     before_ = position;
     if (Status status = add_batch(batch, &building, now, out); !status) {
       if (status.code() == Code::corrupt) {
+        // What this group had found out is not in the database: read it anew.
         link_closed(status, now, out);
+        open_ = false;
+        open_at_ = connect_at_;
       } else {
         database_failed(status, now, out);
       }
@@ -65,11 +70,13 @@ Status Destination::add_batch(const DeliverBatch& batch, Building* building, Now
     const DeliverItem& item = batch.items[i];
     const auto* part = std::get_if<DeliverPart>(&item);
     if (large_ && !part) return protocol_error("something else inside a large transaction");
-    if (const auto* run = std::get_if<DeliverRun>(&item)) add_run(*run, building);
-    if (const auto* span = std::get_if<DeliverSpan>(&item)) add_span(*span, building, out);
+    if (const auto* run = std::get_if<DeliverRun>(&item)) OLTP20_TRY(add_run(*run, building));
+    if (const auto* span = std::get_if<DeliverSpan>(&item))
+      OLTP20_TRY(add_span(*span, building, out));
     if (!part) continue;
     Result<PartView> view = PartView::parse(*part->bytes);
     if (!view) return protocol_error(view.status().message());
+    if (part->prev >= view->header.seq) return protocol_error("a transaction behind itself");
     if (!large_ && view->last && view->part_no == 0) {
       OLTP20_TRY(add_small(*part, *view, building, out));
       continue;
@@ -84,17 +91,22 @@ Status Destination::add_batch(const DeliverBatch& batch, Building* building, Now
   return {};
 }
 
-void Destination::add_run(const DeliverRun& run, Building* building) {
+Status Destination::add_run(const DeliverRun& run, Building* building) {
   OriginEpoch key{run.origin, run.life.id};
-  if (!epochs_.emplace(key, run.life).second) return;
-  building->group.epochs.push_back({run.origin, run.life});
+  if (!is_name(run.origin) || run.life.fork.seq > limits::kSeq)
+    return protocol_error("a run with a name or a number beyond every limit");
+  if (epochs_.emplace(key, run.life).second)
+    building->group.epochs.push_back({run.origin, run.life});
+  return {};
 }
 
-void Destination::add_span(const DeliverSpan& span, Building* building, DestinationActions* out) {
+Status Destination::add_span(const DeliverSpan& span, Building* building, DestinationActions* out) {
   OriginEpoch key{span.origin, span.epoch};
-  if (!mark_of(key, *building)) return;  // the mark will begin with the first thing that matches
+  if (span.from >= span.to || span.to > limits::kSeq) return protocol_error("a span that is none");
+  if (!mark_of(key, *building)) return {};  // it will begin with the first thing that matches
   if (admit(key, span.from, span.to, building, out) == Admission::apply)
     move_mark(key, span.from, span.to, building);
+  return {};
 }
 
 std::optional<Seq> Destination::mark_of(const OriginEpoch& key, const Building& building) const {
@@ -131,6 +143,7 @@ Destination::Admission Destination::admit_life(const OriginEpoch& key, Building*
   std::optional<Seq> mark = mark_of(parent, *building);
   if (!mark || *mark >= life->second.fork.seq) return Admission::apply;
   held_back_.insert(key);
+  if (held_back_.contains(parent)) return Admission::held_back;  // its gap is known
   hold_back(parent, *mark, life->second.fork.seq,
             "its next life continues behind transaction " + std::to_string(life->second.fork.seq) +
                 ", and transactions " + std::to_string(*mark + 1) +
@@ -225,9 +238,15 @@ Status Destination::commit(Building* building, const StreamPosition& position, N
   group.expected_position = position_;
   group.position = position;
   Status status = inbox_.apply(group);
-  if (!status && status.code() == Code::invalid && !group.transactions.empty())
-    status = commit_one_by_one(*building, position, out);
-  OLTP20_TRY(status);
+  if (!status && !group.transactions.empty() &&
+      (status.code() == Code::invalid ||
+       (may_be_its_own_fault(status) && failed_groups_ >= limits::kTransientRetries)))
+    status = commit_one_by_one(building, position, out);
+  if (!status) {
+    ++failed_groups_;
+    return status;
+  }
+  failed_groups_ = 0;
   position_ = position;
   applied_ = position.lsn;
   for (const MarkMove& move : group.marks)
@@ -243,22 +262,42 @@ Status Destination::commit(Building* building, const StreamPosition& position, N
   return {};
 }
 
+// Whether an error that may pass can be one transaction's: not a full disk, not a lost connection.
+bool Destination::may_be_its_own_fault(const Status& status) {
+  if (status.code() == Code::internal) return true;
+  std::string state = sqlstate_of(status);
+  return status.code() == Code::exhausted && state != "53000" && state != "53100" &&
+         state != "53300";
+}
+
+std::string Destination::held_back_text(const OriginEpoch& key, Seq seq, const Status& why) const {
+  return "the database could not take it " + std::to_string(limits::kTransientRetries) +
+         " times, " + refusal_text(key, seq, why) +
+         "; when the cause is gone: select oltp20.retry_gap(…)";
+}
+
 // The database refused something in the group: each transaction alone, so that only the one at
-// fault is put aside.
-Status Destination::commit_one_by_one(const Building& building, const StreamPosition& position,
+// fault is put aside, or, when it may yet be taken, only its origin waits (protocol rule 26).
+Status Destination::commit_one_by_one(Building* building, const StreamPosition& position,
                                       DestinationActions* out) {
-  const ApplyGroup& group = building.group;
+  ApplyGroup& group = building->group;
+  ApplyGroup letters;  // first, since marks will move past them; keeping one twice is harmless
+  letters.expected_position = position_;
+  letters.position = *position_;
+  letters.dead_letters = group.dead_letters;
+  if (!letters.dead_letters.empty()) OLTP20_TRY(inbox_.apply(letters));
   ApplyGroup rest;
   rest.expected_position = position_;
   rest.position = position;
   rest.epochs = group.epochs;
-  rest.gaps = group.gaps;
-  rest.dead_letters = group.dead_letters;
   std::map<OriginEpoch, MarkMove> at;
+  std::set<OriginEpoch> waiting;
   for (const MarkMove& move : group.marks) at[{move.origin, move.epoch}] = move;
   for (std::size_t i = 0; i < group.transactions.size(); ++i) {
     const IncomingTransaction& transaction = group.transactions[i];
-    MarkMove& mark = at[{transaction.origin, transaction.epoch}];
+    const OriginEpoch key{transaction.origin, transaction.epoch};
+    if (waiting.contains(key)) continue;
+    MarkMove& mark = at[key];
     Seq last = mark.next;
     mark.next = transaction.seq;
     ApplyGroup one;
@@ -267,15 +306,31 @@ Status Destination::commit_one_by_one(const Building& building, const StreamPosi
     one.transactions = {transaction};
     one.marks = {mark};
     Status status = inbox_.apply(one);
-    if (!status && status.code() == Code::invalid)
-      status = put_aside(transaction, *building.contents[i], mark, status, out);
+    if (!status && status.code() == Code::invalid) {
+      status = put_aside(transaction, *building->contents[i], mark, status, out);
+    } else if (!status && may_be_its_own_fault(status)) {
+      // The mark stays, and with it what follows of this origin.
+      Seq from = mark.expected.value_or(mark.base);
+      hold_back(key, from, transaction.seq, held_back_text(key, transaction.seq, status), building,
+                out);
+      building->group.gaps.back().before = *position_;
+      waiting.insert(key);
+      mark.next = from;
+      continue;
+    }
     OLTP20_TRY(status);
     mark.expected = transaction.seq;
     mark.next = last;
   }
   for (auto& [key, mark] : at)
-    if (mark.expected != mark.next) rest.marks.push_back(mark);
-  return inbox_.apply(rest);
+    if (mark.expected.value_or(mark.base) != mark.next) rest.marks.push_back(mark);
+  rest.gaps = group.gaps;
+  OLTP20_TRY(inbox_.apply(rest));
+  // What became of the marks: the caller takes over those that moved in `rest`, and these.
+  group.marks.clear();
+  for (auto& [key, mark] : at)
+    if (mark.expected || mark.next != mark.base) group.marks.push_back(mark);
+  return {};
 }
 
 Status Destination::put_aside(const IncomingTransaction& transaction, std::string content,

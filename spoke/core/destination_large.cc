@@ -12,12 +12,24 @@ Status Destination::large_part(const DeliverPart& part, const PartView& view,
   ++large_->next_part;
   large_->bytes += part.bytes->size();
   large_->hasher->add(view);
-  if (Status status = write_part(view); !status) {
-    if (status.code() != Code::invalid || large_->becomes != Large::Becomes::rows) return status;
+  if (Status status = write_part(view); !status) return large_failed(status, now, out);
+  return view.last ? end_large(part, next, now, out) : Status();
+}
+
+// What the database says of its content is for good; what may pass is tried again, some times.
+Status Destination::large_failed(const Status& status, Now now, DestinationActions* out) {
+  if (large_->becomes != Large::Becomes::rows) return status;
+  if (status.code() == Code::invalid) {
     refuse_large(status, now, out);
     return {};
   }
-  return view.last ? end_large(part, next, now, out) : Status();
+  if (may_be_its_own_fault(status)) {
+    Refused& refused = refused_[large_->key];
+    if (refused.seq != large_->seq) refused = {large_->seq, {}, 0};
+    refused.why = status;
+    ++refused.failures;
+  }
+  return status;
 }
 
 Status Destination::write_part(const PartView& view) {
@@ -34,35 +46,42 @@ Status Destination::begin_large(const DeliverPart& part, const PartView& view,
                                 DestinationActions* out) {
   OriginEpoch key{view.header.origin, view.header.epoch};
   Building building;
-  Admission admission = admit(key, part.prev, view.header.seq, &building, out);
+  Large large;
+  large.key = key;
+  large.seq = view.header.seq;
+  large.hasher.emplace(view.header);
+  Admission admission = admit(key, part.prev, large.seq, &building, out);
+  if (admission == Admission::duplicate)
+    out->push_back(DestinationNotice{DestinationNotice::Kind::duplicate, "", 1});
+  auto refused = refused_.find(key);
+  bool failed = refused != refused_.end() && refused->second.seq == large.seq;
+  if (admission == Admission::apply && failed && !refused->second.is_content() &&
+      refused->second.failures >= limits::kTransientRetries) {
+    hold_back(key, mark_of(key, building).value_or(part.prev), large.seq,
+              held_back_text(key, large.seq, refused->second.why), &building, out);
+    refused_.erase(refused);
+    admission = Admission::held_back;
+  }
   if (!building.group.gaps.empty()) {
     building.group.expected_position = position_;
     building.group.position = *position_;
     OLTP20_TRY(inbox_.apply(building.group));
   }
-  Large large;
-  large.key = key;
-  large.seq = view.header.seq;
-  large.hasher.emplace(view.header);
-  auto refused = refused_.find(key);
   if (admission != Admission::apply) {
     large.becomes = Large::Becomes::nothing;
-    if (admission == Admission::duplicate)
-      out->push_back(DestinationNotice{DestinationNotice::Kind::duplicate, "", 1});
-  } else if (refused != refused_.end() && refused->second.seq == large.seq) {
-    large.becomes = Large::Becomes::dead_letter;
+    large_ = std::move(large);
+    return {};
   }
-  if (admission == Admission::apply) {
-    move_mark(key, part.prev, view.header.seq, &building);
-    large.mark = building.group.marks.front();
-    large.overlaps = overlaps_of(view);
-    if (large.becomes == Large::Becomes::rows) {
-      OLTP20_TRY(inbox_.begin_large(large.mark));
-    } else {
-      const Status& why = refused->second.why;
-      OLTP20_TRY(inbox_.begin_dead_letter(
-          large.mark, {key.origin, key.epoch, large.seq, {}, sqlstate_of(why), why.message()}));
-    }
+  move_mark(key, part.prev, large.seq, &building);
+  large.mark = building.group.marks.front();
+  large.overlaps = overlaps_of(view);
+  if (failed && refused->second.is_content()) {
+    const Status& why = refused->second.why;
+    large.becomes = Large::Becomes::dead_letter;
+    OLTP20_TRY(inbox_.begin_dead_letter(
+        large.mark, {key.origin, key.epoch, large.seq, {}, sqlstate_of(why), why.message()}));
+  } else {
+    OLTP20_TRY(inbox_.begin_large(large.mark));
   }
   large_ = std::move(large);
   return {};
@@ -81,13 +100,9 @@ Status Destination::end_large(const DeliverPart& part, const StreamPosition& nex
     return status;
   }
   Status status = inbox_.commit_large(position_, next);
-  if (!status && status.code() == Code::invalid && large_->becomes == Large::Becomes::rows) {
-    refuse_large(status, now, out);
-    return {};
-  }
+  if (!status) return large_failed(status, now, out);
   Large large = std::move(*large_);
   large_.reset();
-  OLTP20_TRY(status);
   position_ = next;
   applied_ = next.lsn;
   marks_[large.key] = {large.key.origin, large.key.epoch, large.mark.base, large.mark.next};
@@ -110,7 +125,7 @@ void Destination::refuse_large(const Status& why, Now now, DestinationActions* o
       DestinationNotice{DestinationNotice::Kind::restarted,
                         refusal_text(large_->key, large_->seq, why) +
                             "; it is delivered again, to be put aside as a dead letter"});
-  refused_[large_->key] = {large_->seq, why};
+  refused_[large_->key] = {large_->seq, why, 0};
   drop_link(now, out);
   connect_at_ = now.monotonic;
 }

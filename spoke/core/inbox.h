@@ -39,6 +39,7 @@ struct InboxState {
       position;  // in the hub's stream; nullopt: never attached to this hub
   std::vector<Mark> marks;
   std::vector<KnownEpoch> epochs;
+  std::vector<OriginEpoch> held_back;  // with an open gap in front
 };
 
 // Rows of a fork's overlap: skip those whose id message.incoming has of (origin, epoch, seq >
@@ -70,7 +71,8 @@ struct MarkMove {
 };
 
 // A hole in front of an origin: what lies in (from, to] has not come by this stream. The origin is
-// held back until it is filled, or an operator closes it.
+// held back until an operator closes it. Without an origin: a stretch of the hub's stream, in lsns,
+// which the hub has no more; who had something in it is not known, and nobody is held back.
 struct Gap {
   std::string origin;
   Epoch epoch;

@@ -93,6 +93,7 @@ void Origin::link_opened(Now now, OriginActions* out) {
   ForwardHello hello;
   hello.spoke = options_.spoke;
   hello.epoch = state_.epoch;
+  hello.ancestors = state_.ancestors;
   hello.stable = state_.stable;
   hello.tip = state_.last_tick.last;
   hello.agent = agent_;
@@ -161,10 +162,8 @@ void Origin::welcome(const ForwardWelcome& frame, Now now, OriginActions* out) {
     out->push_back(OriginNotice{OriginNotice::Kind::epoch_began, why});
     open_ = false;  // opened anew, in the new life
     source_.reset();
-    open_at_ = connect_at_ = now.monotonic;
-    out->push_back(DisconnectForward{});
-    link_ = Link::none;
-    connect_at_ = now.monotonic;
+    drop_link(now, out);  // with backoff: a hub that contradicts every life gets few of them
+    open_at_ = connect_at_;
     return;
   }
   sent_ = journaled_ = **agreed;
@@ -287,6 +286,10 @@ Result<bool> Origin::forward(Now, OriginActions* out) {
     bytes += piece.part.size();
     sent_bytes_ += piece.part.size();
     frame.parts.push_back(std::move(piece.part));
+    if (!piece.refused.empty())
+      out->push_back(OriginNotice{OriginNotice::Kind::rejected,
+                                  "transaction " + std::to_string(piece.seq) + ": " + piece.refused,
+                                  1, 0, 0, "too_large"});
     if (!piece.last) continue;
     sent_ = {piece.seq, origin_chain_next(sent_.chain, piece.content)};
     in_flight_.push_back({sent_, piece.xid, piece.sent_at_us});
@@ -341,6 +344,7 @@ Status Origin::checkpoint(Now now, bool at_once) {
     return {};
   OLTP20_TRY(outbox_.write_checkpoint(state_.epoch.id, journaled_, hub_));
   checkpointed_ = state_.stable = journaled_;
+  source_->forget_rejections(journaled_.seq);
   checkpoint_at_ = now.monotonic + limits::kCheckpoint;
   return {};
 }

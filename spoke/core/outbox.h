@@ -71,6 +71,7 @@ struct Rejection {
 
 struct OutboxState {
   EpochInfo epoch;
+  std::vector<EpochInfo> ancestors;  // its parent, that one's parent, …; at most kAncestors
   // Transactions with a lower id may have been sent by an earlier life, too; 0: the first life.
   std::uint64_t overlap_before = 0;
   ServerIdentity server;      // now

@@ -111,6 +111,8 @@ Result<std::optional<Piece>> OutboxSource::next() {
     auto rejection = rejected_.find(next_seq_);
     if (rejection != rejected_.end()) {
       tombstone(transaction, rejection->second);
+    } else if (transaction.rows > limits::kTransactionRows) {
+      OLTP20_TRY(refuse_oversized(transaction));
     } else if (large(transaction)) {
       OLTP20_TRY(fetch_large(transaction));
     } else {
@@ -133,6 +135,19 @@ TransactionEncoder OutboxSource::encoder(const PendingTransaction& transaction) 
   return TransactionEncoder(std::move(header), options_.secret);
 }
 
+// Protocol rule 7: the reason is committed before the seq's place is filled.
+Status OutboxSource::refuse_oversized(const PendingTransaction& transaction) {
+  Rejection rejection{next_seq_, "too_large",
+                      "a transaction of " + std::to_string(transaction.rows) +
+                          " rows, the limit is " + std::to_string(limits::kTransactionRows) +
+                          ": send it as several"};
+  OLTP20_TRY(outbox_.record_rejection(options_.epoch, rejection, transaction.xid));
+  reject(rejection);
+  tombstone(transaction, rejection);
+  ready_.back().refused = tombstone_reason(rejection);
+  return {};
+}
+
 void OutboxSource::tombstone(const PendingTransaction& transaction, const Rejection& rejection) {
   TransactionHeader header;
   header.origin = options_.origin;
@@ -143,14 +158,14 @@ void OutboxSource::tombstone(const PendingTransaction& transaction, const Reject
   header.reason = tombstone_reason(rejection);
   std::string part = encode_tombstone(header);
   Hash content = content_hash_of_single(*PartView::parse(part));
-  ready_.push_back({next_seq_, transaction.xid, true, std::move(part), content, 0});
+  ready_.push_back({next_seq_, transaction.xid, true, std::move(part), content, {}, 0});
   ++next_seq_;
   ++page_at_;
 }
 
 void OutboxSource::take(TransactionEncoder* encoder, const PendingTransaction& transaction) {
   while (std::optional<std::string> part = encoder->take_part())
-    ready_.push_back({next_seq_, transaction.xid, false, std::move(*part), {}, newest_us_});
+    ready_.push_back({next_seq_, transaction.xid, false, std::move(*part), {}, {}, newest_us_});
 }
 
 void OutboxSource::add_row(TransactionEncoder* encoder, const PendingTransaction& transaction,

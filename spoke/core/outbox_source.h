@@ -22,6 +22,7 @@ struct Piece {
   bool last = false;
   std::string part;
   Hash content;                 // when last
+  std::string refused;          // why the origin itself refuses it, when it does: for people
   std::int64_t sent_at_us = 0;  // of the transaction's newest row so far
 };
 
@@ -45,6 +46,10 @@ class OutboxSource {
   void extend(TickResult result);
   // Sent as a tombstone from now on.
   void reject(const Rejection& rejection) { rejected_[rejection.seq] = rejection; }
+  // Nobody will ask for what lies at or below `seq` any more.
+  void forget_rejections(Seq seq) {
+    rejected_.erase(rejected_.begin(), rejected_.upper_bound(seq));
+  }
 
   // nullopt: at the tip. After an error, seek() again.
   Result<std::optional<Piece>> next();
@@ -62,6 +67,8 @@ class OutboxSource {
   }
   Status need_transaction();  // page_[page_at_] is next_seq_'s
   Status next_tick();
+  // Refuses a transaction that no hub would take.
+  Status refuse_oversized(const PendingTransaction& transaction);
   Status fetch_small();
   Status fetch_large(const PendingTransaction& transaction);
   void tombstone(const PendingTransaction& transaction, const Rejection& rejection);

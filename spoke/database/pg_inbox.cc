@@ -176,6 +176,9 @@ InboxState LibpqxxInbox::read_state() {
                             {id_of_uuid<Epoch>(row[1].c_str()),
                              id_of_uuid<Epoch>(row[2].c_str()),
                              {row[3].as<Seq>(), Hash::from(bytea_bytes(row[4].c_str()))}}});
+  for (const auto& row : sql.exec("select distinct origin, epoch::text from oltp20.gap "
+                                  "where closed_at is null and origin <> ''"))
+    state.held_back.push_back({row[0].c_str(), id_of_uuid<Epoch>(row[1].c_str())});
   return state;
 }
 
@@ -312,14 +315,14 @@ void LibpqxxInbox::keep_dead_letter(Sql& sql, const DeadLetter& letter) {
   letter_parts_ = 0;
   sql.exec_params0(
       "insert into oltp20.dead_letter (origin, epoch, seq, sqlstate, error) values ($1, $2::uuid, "
-      "$3::bigint, $4, $5)",
+      "$3::bigint, $4, $5) on conflict do nothing",
       letter.origin, uuid_text(letter.epoch), letter.seq, letter.sqlstate, letter.error);
 }
 
 void LibpqxxInbox::keep_part(Sql& sql, std::string_view content) {
   sql.exec_params0(
       "insert into oltp20.dead_letter_part (origin, epoch, seq, part, content) values ($1, "
-      "$2::uuid, $3::bigint, $4::integer, $5::bytea)",
+      "$2::uuid, $3::bigint, $4::integer, $5::bytea) on conflict do nothing",
       letter_.origin, uuid_text(letter_.epoch), letter_.seq, letter_parts_++, bytea_text(content));
 }
 

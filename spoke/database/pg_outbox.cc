@@ -134,6 +134,20 @@ OutboxState LibpqxxOutbox::read_state() {
   if (life[1].size() > 0) state.epoch.parent = id_of_uuid<Epoch>(life[1].c_str());
   state.epoch.fork = {life[2].as<Seq>(), Hash::from(bytea_bytes(life[3].c_str()))};
   state.overlap_before = life[4].as<std::uint64_t>();
+  for (const auto& row : sql.exec(
+           "with recursive lives as (select e.*, 0 as age from oltp20.epoch e where e.id = " +
+           sql.quote(life[0].c_str()) +
+           " union all select p.*, l.age + 1 from lives l join oltp20.epoch p on p.id = l.parent "
+           "where l.age < " +
+           std::to_string(limits::kAncestors) +
+           ") select id::text, coalesce(parent::text, ''), fork_seq, fork_chain from lives "
+           "where age > 0 order by age")) {
+    EpochInfo ancestor;
+    ancestor.id = id_of_uuid<Epoch>(row[0].c_str());
+    if (row[1].size() > 0) ancestor.parent = id_of_uuid<Epoch>(row[1].c_str());
+    ancestor.fork = {row[2].as<Seq>(), Hash::from(bytea_bytes(row[3].c_str()))};
+    state.ancestors.push_back(ancestor);
+  }
   const std::string epoch = sql.quote(life[0].c_str());
   state.server = {wal_.system_identifier, wal_.timeline};
   state.wal_lsn = wal_.lsn;

@@ -88,7 +88,7 @@ Status connect_error(const UrlParts& parts, const std::string& text) {
 Code code_of(const std::string& state) {
   const std::string kind = state.substr(0, 2);
   if (state == "42501") return Code::denied;
-  if (kind == "53" || kind == "54" || state == "55P03" || kind == "40") return Code::exhausted;
+  if (kind == "53" || state == "55P03" || kind == "40") return Code::exhausted;
   if (kind == "08" || kind == "57" || kind == "58" || state == "25006") return Code::unavailable;
   if (kind == "55" || state == "25P03") return Code::unavailable;
   if (kind == "XX") return Code::internal;

@@ -301,9 +301,10 @@ TEST_F(Pair, ANewLifeWaitsUntilTheOldOneWasAppliedUpToTheFork) {
   commit(11, 12);
   fresh.run(5 * kSecond);
   EXPECT_EQ(before.payloads(), numbers(1, 5)) << "11 and 12 would hide that 6 to 10 are missing";
-  ASSERT_EQ(before.gaps.size(), 1u);
-  EXPECT_EQ(before.gaps[0].gap.from, 5u);
-  EXPECT_EQ(before.gaps[0].gap.to, 10u);
+  const auto gaps = before.gaps_of("a");
+  ASSERT_EQ(gaps.size(), 1u);
+  EXPECT_EQ(gaps[0].gap.from, 5u);
+  EXPECT_EQ(gaps[0].gap.to, 10u);
   before.close_gap("a");
   fresh.run(5 * kSecond);
   EXPECT_THAT(before.payloads(), Contains("11"));
@@ -427,14 +428,20 @@ TEST_F(Pair, AHoleHoldsOneOriginBackUntilAnOperatorClosesIt) {
   auto before_close = numbers(1, 5);
   before_close.push_back("from c");
   EXPECT_EQ(b.payloads(), before_close) << "others are not held back";
-  ASSERT_EQ(b.gaps.size(), 1u);
-  EXPECT_EQ(b.gaps[0].gap.from, 5u);
-  EXPECT_EQ(b.gaps[0].gap.to, 8u);
+  // The agent's restart forgets nothing of it.
+  net.kill_spoke("b");
+  net.add_spoke("b", b, {">"});
+  commit(11, 12);
+  net.run(5 * kSecond);
+  const auto gaps = b.gaps_of("a");
+  ASSERT_EQ(gaps.size(), 1u);
+  EXPECT_EQ(gaps[0].gap.from, 5u);
+  EXPECT_EQ(gaps[0].gap.to, 8u);
+  EXPECT_EQ(b.payloads(), before_close);
   b.close_gap("a");
   net.run(5 * kSecond);
-  EXPECT_THAT(b.payloads(), Contains("9"));
-  EXPECT_THAT(b.payloads(), Contains("10"));
-  EXPECT_EQ(b.received.size(), 8u) << "going back doubles nothing";
+  for (const std::string& number : numbers(9, 12)) EXPECT_THAT(b.payloads(), Contains(number));
+  EXPECT_EQ(b.received.size(), 10u) << "going back doubles nothing";
 }
 
 TEST_F(Pair, WhatTheDatabaseRefusesIsPutAsideAlone) {
@@ -483,7 +490,58 @@ TEST_F(Pair, AWipedHubIsFilledFromTheConfirmedPointOn) {
   commit(6, 9);
   fresh.run(5 * kSecond);
   EXPECT_EQ(b.payloads(), numbers(1, 9));
-  EXPECT_THAT(b.gaps, IsEmpty());
+  EXPECT_THAT(b.gaps_of("a"), IsEmpty());
+  ASSERT_EQ(b.gaps_of("").size(), 1u) << "what else the old stream had nobody can say";
+  EXPECT_THAT(b.gaps_of("")[0].gap.reason, HasSubstr("has lost its stream"));
+}
+
+// Whoever was away for longer than the hub keeps its stream is told, also where nothing that he
+// knows shows a hole.
+TEST_F(Pair, AStretchOfTheStreamThatIsGoneIsAGap) {
+  ModelDatabase z{3};
+  commit(1, 2);
+  net.run(3 * kSecond);
+  net.kill_spoke("b");
+  net.add_spoke("z", z, {">"});
+  for (int i = 1; i <= 5; ++i) z.commit("greeting", "z" + std::to_string(i));
+  net.run(3 * kSecond);
+  commit(3, 3);
+  net.run(3 * kSecond);
+  ASSERT_TRUE(net.journal().trim(net.journal().info().head.lsn - 1).is_ok());
+  net.kill_hub();
+  net.start_hub();
+  net.add_spoke("b", b, {">"});
+  z.commit("greeting", "z6");
+  net.run(5 * kSecond);
+  EXPECT_THAT(b.payloads(), ElementsAre("1", "2", "3", "z6"));
+  ASSERT_EQ(b.gaps_of("").size(), 1u);
+  EXPECT_EQ(b.gaps_of("")[0].gap.from, 4u);
+  EXPECT_EQ(b.gaps_of("")[0].gap.to, 10u);
+}
+
+// The second life took a tick, and the hub never heard of it.
+TEST_F(Pair, ALifeThatNobodyHeardOfHidesNoOverlap) {
+  commit(1, 5);
+  net.run(3 * kSecond);
+  net.kill_spoke("a");
+  net.kill_spoke("b");
+  a.checkpoints.clear();
+  a.server.system_identifier = "other";
+  ModelNetwork fresh(allow_all());
+  fresh.journal().hold(true);
+  fresh.add_spoke("a", a, {">"});
+  fresh.add_spoke("b", b, {">"});
+  fresh.run(kSecond);
+  fresh.kill_spoke("a");
+  fresh.kill_hub();
+  fresh.journal().hold(false);
+  fresh.start_hub();
+  a.server.timeline = 2;
+  fresh.add_spoke("a", a, {">"});
+  commit(6, 6);
+  fresh.run(10 * kSecond);
+  EXPECT_EQ(a.epochs.size(), 3u);
+  EXPECT_EQ(b.payloads(), numbers(1, 6));
 }
 
 TEST_F(Pair, ALostTailOfTheJournalIsANewIncarnation) {

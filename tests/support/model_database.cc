@@ -47,9 +47,24 @@ void ModelDatabase::close_gap(const std::string& origin) {
   }
 }
 
+void ModelDatabase::retry_gap(const std::string& origin) {
+  for (Gap& gap : gaps) {
+    if (gap.gap.origin != origin || gap.closed) continue;
+    gap.closed = true;
+    for (auto& [hub, position] : positions) position = gap.gap.before;
+  }
+}
+
 std::vector<std::string> ModelDatabase::payloads() const {
   std::vector<std::string> out;
   for (const Received& row : received) out.push_back(row.payload);
+  return out;
+}
+
+std::vector<ModelDatabase::Gap> ModelDatabase::gaps_of(const std::string& origin) const {
+  std::vector<Gap> out;
+  for (const Gap& gap : gaps)
+    if (gap.gap.origin == origin) out.push_back(gap);
   return out;
 }
 
@@ -59,6 +74,12 @@ Result<spoke::OutboxState> ModelOutbox::open() {
   spoke::OutboxState state;
   state.epoch = db_.epoch;
   state.overlap_before = db_.overlap_before;
+  Epoch parent = db_.epoch.parent;
+  for (auto life = db_.epochs.rbegin(); life != db_.epochs.rend(); ++life)
+    if (life->id == parent) {
+      state.ancestors.push_back(*life);
+      parent = life->parent;
+    }
   state.server = db_.server;
   state.wal_lsn = db_.next_xid;
   if (!db_.ticks.empty()) state.last_tick = db_.ticks.back().tick;
@@ -117,6 +138,8 @@ Result<std::vector<spoke::PendingTransaction>> ModelOutbox::transactions(const s
       pending.xid = transaction.xid;
       pending.order = transaction.rows.back().position;
       pending.rows = static_cast<std::uint32_t>(transaction.rows.size());
+      if (auto at = db_.pretended_rows.find(pending.xid); at != db_.pretended_rows.end())
+        pending.rows = at->second;
       for (const auto& row : transaction.rows) {
         pending.bytes += row.payload->size();
         pending.largest_row =
@@ -191,6 +214,9 @@ Result<spoke::InboxState> ModelInbox::open(const std::string& hub) {
   if (auto at = db_.positions.find(hub); at != db_.positions.end()) state.position = at->second;
   for (const auto& [key, mark] : db_.marks) state.marks.push_back(mark);
   for (const auto& [key, life] : db_.known) state.epochs.push_back({key.origin, life});
+  for (const auto& gap : db_.gaps)
+    if (!gap.closed && !gap.gap.origin.empty())
+      state.held_back.push_back({gap.gap.origin, gap.gap.epoch});
   return state;
 }
 
@@ -208,6 +234,8 @@ Status ModelInbox::insert(ModelDatabase* db, const spoke::IncomingTransaction& t
     std::string payload(row.row.payload.value_or(""));
     if (!db->poison.empty() && payload == db->poison)
       return Status(Code::invalid, "the database refuses it (SQLSTATE 22P05)");
+    if (!db->locked.empty() && payload == db->locked)
+      return Status(Code::exhausted, "somebody holds a lock (SQLSTATE 55P03)");
     bool known = std::ranges::any_of(transaction.overlaps, [&](const spoke::Overlap& overlap) {
       return std::ranges::any_of(db->received, [&](const ModelDatabase::Received& r) {
         return r.origin == transaction.origin && r.epoch == overlap.epoch &&

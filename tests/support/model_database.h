@@ -62,7 +62,9 @@ struct ModelDatabase {
   std::vector<Gap> gaps;
   std::vector<spoke::DeadLetter> dead_letters;
   // Faults.
-  std::string poison;  // a payload that the database refuses
+  std::string poison;                                     // a payload that the database refuses
+  std::string locked;                                     // one that it cannot take now
+  std::map<std::uint64_t, std::uint32_t> pretended_rows;  // of a transaction, by its id
 
   explicit ModelDatabase(std::uint8_t salt = 1);
   // One transaction of the application.
@@ -72,7 +74,10 @@ struct ModelDatabase {
   }
   // An operator gives a hole up.
   void close_gap(const std::string& origin);
+  void retry_gap(const std::string& origin);
   std::vector<std::string> payloads() const;
+  // Of one origin, closed or not; "": of the hub's stream.
+  std::vector<Gap> gaps_of(const std::string& origin) const;
 };
 
 class ModelOutbox final : public spoke::Outbox {

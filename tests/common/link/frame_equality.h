@@ -8,7 +8,7 @@
 namespace oltp20 {
 
 inline auto fields(const ForwardHello& f) {
-  return std::tie(f.protocol, f.spoke, f.epoch, f.stable, f.tip, f.agent);
+  return std::tie(f.protocol, f.spoke, f.epoch, f.ancestors, f.stable, f.tip, f.agent);
 }
 inline auto fields(const ForwardBegin& f) {
   return std::tie(f.base);

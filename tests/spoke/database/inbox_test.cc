@@ -215,6 +215,50 @@ TEST_F(InboxTest, ClosingAGapMovesMarkAndPositionAndTellsTheAgent) {
   EXPECT_NE(error_of("select oltp20.close_gap(1, 'again')"), "");
 }
 
+TEST_F(InboxTest, AGapThatIsTriedAgainGivesNothingUp) {
+  apply_first();
+  ApplyGroup held = group(1, 1, at(1), at(9));
+  held.gaps.push_back({"store-1", kEpoch, 1, 2, at(4), "somebody holds a lock"});
+  ASSERT_TRUE(inbox_->apply(held));
+  auto state = inbox_->open("eu-west");
+  ASSERT_TRUE(state) << state.status().message();
+  ASSERT_EQ(state->held_back.size(), 1u) << "whoever opens learns whom it must hold back";
+  EXPECT_EQ(state->held_back[0], (OriginEpoch{"store-1", kEpoch}));
+  sql("select oltp20.retry_gap(id) from oltp20.gap");
+  EXPECT_EQ(inbox_->apply(group(1, 2, at(9), at(10))).code(), Code::conflict);
+  state = inbox_->open("eu-west");
+  ASSERT_TRUE(state);
+  EXPECT_EQ(state->marks[0].seq, 1u);
+  EXPECT_EQ(state->position, at(4));
+  EXPECT_TRUE(state->held_back.empty());
+}
+
+TEST_F(InboxTest, AGapOfTheStreamHoldsNobodyBack) {
+  apply_first();
+  ApplyGroup restarted = group(1, 1, at(1), at(9));
+  restarted.gaps.push_back({"", {}, 1, 9, at(9), "dropped before it came here"});
+  Status status = inbox_->apply(restarted);
+  ASSERT_TRUE(status) << status.message();
+  auto state = inbox_->open("eu-west");
+  ASSERT_TRUE(state);
+  EXPECT_TRUE(state->held_back.empty());
+  EXPECT_EQ(sql("select open_gaps from oltp20.status"), "1");
+  sql("select oltp20.close_gap(id, 'checked at the origins') from oltp20.gap");
+  EXPECT_EQ(sql("select open_gaps from oltp20.status"), "0");
+  EXPECT_EQ(sql("select count(*) from oltp20.mark"), "1");
+}
+
+// Headers that INSERT took and COPY does not: the depth of the parser's stack differs.
+TEST_F(InboxTest, WhatIsTooComplexForTheServerIsContent) {
+  const std::string deep(900'000, '[');
+  ApplyGroup first = group(std::nullopt, 1, std::nullopt, at(1));
+  first.transactions.push_back(transaction(1, {1}));
+  first.transactions[0].rows[0].row.headers = deep;
+  Status status = inbox_->apply(first);
+  EXPECT_EQ(status.code(), Code::invalid) << status.message();
+  EXPECT_NE(status.message().find("SQLSTATE 54001"), std::string::npos) << status.message();
+}
+
 TEST_F(InboxTest, ALargeTransactionIsOneCommit) {
   apply_first();
   ASSERT_TRUE(inbox_->begin_large({"store-1", kEpoch, 1, 0, 2}));
