@@ -150,6 +150,17 @@ void frame(std::uint8_t number, const std::string& kind, const Frame& frame) {
   seed("frames", kind, kind_of(number, message.SerializeAsString()));
 }
 
+DeliverHello deliver_hello(const std::string& spoke, std::vector<StreamPosition> positions) {
+  DeliverHello hello;
+  hello.spoke = spoke;
+  hello.agent = "agent";
+  hello.database = id_of<Incarnation>('d');
+  hello.subscribe = {"greeting", "order.>"};
+  hello.positions = std::move(positions);
+  hello.window_bytes = 1 << 20;
+  return hello;
+}
+
 void frames() {
   EpochInfo life{id_of<Epoch>('e'), id_of<Epoch>('p'), {41, id_of<Hash>('f')}};
   StreamPosition at{id_of<Incarnation>('i'), 9, id_of<Hash>('h')};
@@ -165,15 +176,7 @@ void frames() {
   down("ack", ForwardAck{5, 4, id_of<Hash>('a'), 77});
   down("refusal", ForwardRefusal{6, "type_denied", "no"});
   down("goodbye", Goodbye{Code::denied, "revoked"});
-  frame<v1::DeliverUp>(2, "deliver-hello",
-                       DeliverUp(DeliverHello{kProtocolVersion,
-                                              "s1",
-                                              at.incarnation,
-                                              {"a.>", "b"},
-                                              true,
-                                              {at},
-                                              4096,
-                                              {{"store-17", life.id}}}));
+  frame<v1::DeliverUp>(2, "deliver-hello", DeliverUp(deliver_hello("s1", {at})));
   frame<v1::DeliverUp>(2, "deliver-ack", DeliverUp(DeliverAck{5, 4, 3}));
   frame<v1::DeliverDown>(3, "deliver-welcome",
                          DeliverDown(DeliverWelcome{"hub", at.incarnation, at, true, 3, {"a.>"}}));
@@ -184,6 +187,56 @@ void frames() {
       DeliverPart{4, 3, id_of<Hash>('c'), 99, std::make_shared<const std::string>("part")});
   batch.position = at;
   frame<v1::DeliverDown>(3, "deliver-batch", DeliverDown(batch));
+}
+
+std::string said(std::uint8_t operation, std::uint8_t link, const std::string& frame = "") {
+  std::string out = {static_cast<char>(operation), static_cast<char>(link)};
+  if (operation == 2 || operation == 3) ByteWriter(&out).str16(frame);
+  return out;
+}
+
+// See hub_fuzz.cc: spoke/a (links 0, 3) forwards, spoke/b (links 1, 4) is delivered to.
+void hubs() {
+  auto up = [](const ForwardUp& f) {
+    v1::ForwardUp message;
+    to_wire(f, &message);
+    return message.SerializeAsString();
+  };
+  auto request = [](const DeliverUp& f) {
+    v1::DeliverUp message;
+    to_wire(f, &message);
+    return message.SerializeAsString();
+  };
+  EpochInfo life{id_of<Epoch>('e'), {}, {}};
+  ChainPosition start{0, origin_chain_start("a", life)};
+  auto part = [&](Seq seq, std::vector<MessageRow> rows) {
+    TransactionHeader head = header(seq, static_cast<std::uint32_t>(rows.size()));
+    head.origin = "a";
+    TransactionEncoder encoder(head, kSecret);
+    for (MessageRow& row : rows) {
+      row.destination.reset();
+      encoder.add_row(row);
+    }
+    encoder.finish();
+    return *encoder.take_part();
+  };
+  TransactionHeader tombstone = header(2, 0);
+  tombstone.origin = "a";
+  tombstone.tombstone = true;
+  const std::string attach =
+      said(0, 0) + said(2, 0, up(ForwardHello{kProtocolVersion, "a", life, start, 0, "agent"})) +
+      said(2, 0, up(ForwardBegin{start})) + said(5, 0) + said(1, 1) +
+      said(3, 1, request(deliver_hello("b", {})));
+  const std::string first = said(2, 0, up(ForwardParts{{part(1, {rows()[0], rows()[1]})}}));
+  seed("hub", "delivered",
+       attach + first + said(5, 0) + said(5, 0) + said(3, 1, request(DeliverAck{10, 2, 2})));
+  seed("hub", "refused",
+       attach + first + said(5, 0) + said(2, 0, up(ForwardParts{{part(2, rows())}})) + said(5, 0) +
+           said(2, 0, up(ForwardParts{{encode_tombstone(tombstone)}})) + said(5, 0) + said(5, 0));
+  seed("hub", "journal-fails", attach + said(6, 0) + first + said(5, 0) + said(5, 0) + said(0, 3));
+  seed(
+      "hub", "narrowed",
+      attach + said(8, 0) + first + said(5, 0) + said(5, 0) + said(4, 0) + said(9, 0) + said(7, 0));
 }
 
 void configurations() {
@@ -259,5 +312,6 @@ int main(int count, char** arguments) {
   oltp20::envelopes();
   oltp20::journals();
   oltp20::frames();
+  oltp20::hubs();
   oltp20::configurations();
 }
