@@ -1,6 +1,6 @@
-// What gRPC's completion queue promises and the thread sanitizer cannot see, since gRPC is not built
-// with it: whatever was done before an operation was started happened before its tag comes out.
-// Nothing in other builds. Private to common/link.
+// What gRPC's completion queue promises and the thread sanitizer cannot see, since gRPC is not
+// built with it: whatever was done before an operation was started happened before its tag comes
+// out. Nothing in other builds. Private to common/link.
 #pragma once
 
 #if defined(__has_feature)
