@@ -17,21 +17,28 @@ namespace oltp20 {
 namespace {
 
 // In memory where there is such a file system: a file is written for each input.
-std::filesystem::path directory() {
-  static const std::filesystem::path path = [] {
+class Directory {
+ public:
+  Directory() {
     std::error_code none;
     std::string name =
         (std::filesystem::is_directory("/dev/shm", none) ? std::filesystem::path("/dev/shm")
                                                          : std::filesystem::temp_directory_path()) /
         "oltp20-fuzz-XXXXXX";
     DEMAND(mkdtemp(name.data()) != nullptr);
+    path_ = name;
     for (const char* file : {"ca.pem", "it.pem", "it.key", "policy.toml"})
-      std::ofstream(std::filesystem::path(name) / file) << "";
-    std::atexit([] { std::filesystem::remove_all(directory()); });
-    return std::filesystem::path(name);
-  }();
-  return path;
-}
+      std::ofstream(path_ / file) << "";
+  }
+  ~Directory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  std::filesystem::path file() const { return path_ / "fuzz.toml"; }
+
+ private:
+  std::filesystem::path path_;
+};
 
 template <typename Outcome>
 void check(const Outcome& outcome) {
@@ -52,7 +59,8 @@ void check_policy(const std::filesystem::path& file) {
 
 void fuzz(std::string_view bytes) {
   if (bytes.empty()) return;
-  const std::filesystem::path file = directory() / "fuzz.toml";
+  static const Directory directory;
+  const std::filesystem::path file = directory.file();
   std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes.substr(1);
   switch (static_cast<std::uint8_t>(bytes[0]) % 3) {
     case 0:

@@ -1,6 +1,8 @@
 // The hub's core between hostile peers: links that open, say anything that is a frame, and close,
 // over a journal that is slow and fails. Each event is an operation, a link's number, and for a
 // frame its length and bytes.
+#include <google/protobuf/stubs/logging.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -20,6 +22,7 @@ namespace oltp20::hub {
 namespace {
 
 constexpr int kEvents = 200;
+constexpr std::uint8_t kSlots = 6;
 
 std::shared_ptr<const Policy> policy(const std::vector<std::string>& receive) {
   PolicyRule rule;
@@ -31,12 +34,13 @@ std::shared_ptr<const Policy> policy(const std::vector<std::string>& receive) {
 
 class Hub {
  public:
-  void event(std::uint8_t operation, LinkId link, ByteReader& in) {
+  void event(std::uint8_t operation, std::uint8_t slot, ByteReader& in) {
+    LinkId link = slots_[slot];
     switch (operation % 10) {
       case 0:
-        return open(link, true);
+        return open(slot, true);
       case 1:
-        return open(link, false);
+        return open(slot, false);
       case 2:
         return receive<v1::ForwardUp, ForwardUp, ForwardReceived>(link, true, in);
       case 3:
@@ -53,7 +57,7 @@ class Hub {
         now_.monotonic += 300 * kMillisecond;
         return step(TimePassed{});
       case 8:
-        return change_policy(link);
+        return change_policy(slot);
       default:
         return step(EpochAdopted{"a", Epoch::from(std::string(16, 'e'))});
     }
@@ -66,11 +70,14 @@ class Hub {
     Identity peer;
   };
 
-  void open(LinkId link, bool forward) {
+  // No two links ever have the same number.
+  void open(std::uint8_t slot, bool forward) {
     const std::string names[] = {"a", "b", "c"};
-    Identity peer{Identity::Kind::spoke, "test", "eu", names[link % 3]};
-    if (!links_.emplace(link, Link{forward, peer}).second) return;
-    step(LinkOpened{link, forward, peer, "fuzz"});
+    Identity peer{Identity::Kind::spoke, "test", "eu", names[slot % 3]};
+    if (links_.contains(slots_[slot])) return;
+    slots_[slot] = ++last_link_;
+    links_.emplace(last_link_, Link{forward, peer});
+    step(LinkOpened{last_link_, forward, peer, "fuzz"});
   }
 
   // A link tells of frames of its own kind only, and of none once it is over.
@@ -170,6 +177,8 @@ class Hub {
   std::shared_ptr<const Policy> policy_ = policy({">"});
   HubCore core_{"hub", journal_.info(), journal_.origins(), policy_};
   Now now_{kSecond, kSecond};
+  LinkId slots_[kSlots] = {};
+  LinkId last_link_ = 0;
   std::map<LinkId, Link> links_;
   std::deque<Event> events_;
 
@@ -180,12 +189,17 @@ class Hub {
 }  // namespace
 }  // namespace oltp20::hub
 
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  google::protobuf::SetLogHandler(nullptr);  // a line for each string that is not UTF-8
+  return 0;
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   oltp20::ByteReader in({reinterpret_cast<const char*>(data), size});
   oltp20::hub::Hub hub;
   for (int i = 0; i < oltp20::hub::kEvents && in.remaining() != 0; ++i) {
-    std::uint8_t operation = in.u8(), link = in.u8();
-    hub.event(operation, link % 6, in);
+    std::uint8_t operation = in.u8(), slot = in.u8();
+    hub.event(operation, slot % oltp20::hub::kSlots, in);
   }
   return 0;
 }

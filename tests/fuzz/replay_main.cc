@@ -7,12 +7,14 @@
 #include <string>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+extern "C" [[gnu::weak]] int LLVMFuzzerInitialize(int* count, char*** arguments);
 
 int main(int count, char** arguments) {
   if (count != 2) {
     std::fprintf(stderr, "usage: %s DIRECTORY\n", arguments[0]);
     return 2;
   }
+  if (LLVMFuzzerInitialize) LLVMFuzzerInitialize(&count, &arguments);
   std::size_t files = 0;
   for (const auto& file : std::filesystem::directory_iterator(arguments[1])) {
     std::ifstream in(file.path(), std::ios::binary);
