@@ -58,10 +58,6 @@ Status SpokeProgram::start() {
     hubs.push_back({hub.endpoint.text(), hub.name, tls_paths(config_)});
     names.push_back(hub.name);
   }
-  if (config_.http_listen) {
-    start_http();
-    OLTP20_TRY(http_->start(*config_.http_listen));
-  }
   OriginLoopOptions up;
   up.spoke = config_.name;
   up.hubs = hubs;
@@ -74,6 +70,11 @@ Status SpokeProgram::start() {
   down.observe = [this](const DestinationNotice& notice) { observe(notice); };
   destination_ =
       std::make_unique<DestinationLoop>(std::move(down), make_pg_inbox({config_.database_url}));
+  // Before the loops run, so that a port in use ends the start; its answers read both.
+  if (config_.http_listen) {
+    start_http();
+    OLTP20_TRY(http_->start(*config_.http_listen));
+  }
   origin_->start();
   destination_->start();
   retention_ = std::thread([this] { retain(); });
@@ -92,7 +93,6 @@ void SpokeProgram::start_http() {
 }
 
 Health SpokeProgram::health() const {
-  if (!origin_ || !destination_) return {true, "starting"};
   Micros now = system_clock().monotonic_us();
   for (Micros last : {origin_->last_round_us(), destination_->last_round_us()})
     if (last != 0 && now - last > kLoopStuck)
@@ -102,7 +102,6 @@ Health SpokeProgram::health() const {
 }
 
 Health SpokeProgram::readiness() const {
-  if (!origin_ || !destination_) return {false, "starting"};
   OriginStatus up = origin_->status();
   DestinationStatus down = destination_->status();
   if (!up.attached) return {false, "not forwarding: " + up.trouble};

@@ -4,14 +4,11 @@
 // pushes back on whoever sends. close() wakes everybody; what is queued can still be taken.
 #pragma once
 
-#include <chrono>
-#include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <optional>
 #include <utility>
 
-#include "common/base/clock.h"
+#include "common/base/mutex.h"
 
 namespace oltp20 {
 
@@ -23,7 +20,7 @@ class BoundedQueue {
   // False when the queue is full or closed.
   bool push(T item) {
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(mutex_);
       if (closed_ || items_.size() >= limit_) return false;
       items_.push_back(std::move(item));
     }
@@ -34,8 +31,8 @@ class BoundedQueue {
   // Waits for room; false only when the queue is closed.
   bool push_wait(T item) {
     {
-      std::unique_lock lock(mutex_);
-      room_.wait(lock, [&] { return closed_ || items_.size() < limit_; });
+      MutexLock lock(mutex_);
+      while (!closed_ && items_.size() >= limit_) room_.wait(mutex_);
       if (closed_) return false;
       items_.push_back(std::move(item));
     }
@@ -45,12 +42,13 @@ class BoundedQueue {
 
   // Takes everything that is there, waiting up to `wait_us` for a first item (negative: for ever).
   std::deque<T> take_all(Micros wait_us) {
-    std::unique_lock lock(mutex_);
-    auto something = [&] { return closed_ || !items_.empty(); };
+    MutexLock lock(mutex_);
     if (wait_us < 0) {
-      ready_.wait(lock, something);
+      while (!closed_ && items_.empty()) ready_.wait(mutex_);
     } else {
-      ready_.wait_for(lock, std::chrono::microseconds(wait_us), something);
+      const auto deadline = steady_in(wait_us);
+      while (!closed_ && items_.empty() && ready_.wait_until(mutex_, deadline)) {
+      }
     }
     std::deque<T> out = std::exchange(items_, {});
     lock.unlock();
@@ -60,28 +58,28 @@ class BoundedQueue {
 
   void close() {
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(mutex_);
       closed_ = true;
     }
     ready_.notify_all();
     room_.notify_all();
   }
   bool closed() const {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     return closed_;
   }
   std::size_t size() const {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     return items_.size();
   }
   std::size_t limit() const { return limit_; }
 
  private:
   const std::size_t limit_;
-  mutable std::mutex mutex_;
-  std::condition_variable ready_, room_;
-  std::deque<T> items_;
-  bool closed_ = false;
+  mutable Mutex mutex_;
+  Condition ready_, room_;
+  std::deque<T> items_ OLTP20_GUARDED_BY(mutex_);
+  bool closed_ OLTP20_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace oltp20

@@ -23,6 +23,7 @@ struct Opaque {
   std::string_view view() const { return {reinterpret_cast<const char*>(bytes.data()), N}; }
   static Opaque from(std::string_view raw) {  // exactly N bytes; shorter input is zero-filled
     Opaque out;
+    if (raw.empty()) return out;  // its data() may be null, which memcpy must not be given
     std::memcpy(out.bytes.data(), raw.data(), raw.size() < N ? raw.size() : N);
     return out;
   }

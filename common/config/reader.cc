@@ -49,10 +49,10 @@ void report_unknown_overrides(ConfigState& state) {
                    "unknown key" + suggestion(key, as_list(state.overridable)));
   for (const auto& [name, value] : state.overrides.environment) {
     if (state.used_environment.contains(name)) continue;
-    bool ours =
-        std::any_of(state.sections.begin(), state.sections.end(), [&](const std::string& section) {
-          return name.starts_with(environment_name(section) + "_");
-        });
+    bool ours = std::any_of(state.sections.begin(), state.sections.end(),
+                            [&variable = name](const std::string& section) {
+                              return variable.starts_with(environment_name(section) + "_");
+                            });
     if (ours)
       state.report(kOverrideLine, "environment variable " + name,
                    "unknown key" + suggestion(name, variables));

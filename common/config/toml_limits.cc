@@ -1,6 +1,9 @@
 #include "common/config/toml_limits.h"
 
+#include <algorithm>
 #include <string>
+
+#include "common/base/utf8.h"
 
 namespace oltp20 {
 namespace {
@@ -89,6 +92,11 @@ Status check_toml_limits(std::string_view text, std::string_view name) {
                                      std::to_string(text.size()) + " bytes, and at most " +
                                      std::to_string(kConfigFileBytes) +
                                      " are read; is it the right file?");
+  if (auto at = find_invalid_utf8(text)) {
+    auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(*at), '\n');
+    return Status(Code::invalid, std::string(name) + ":" + std::to_string(line) +
+                                     ": the file is not UTF-8 text; save it as UTF-8");
+  }
   return LimitScanner(text, name).run();
 }
 

@@ -2,6 +2,7 @@
 //
 // The parser recurses on nesting and dotted keys, and needs quadratic time for long arrays; a file
 // of a person or of a configuration system must not be able to crash or hang a daemon by that.
+// Text that is not UTF-8 makes it read outside its buffers (toml11 3.7, in '''strings''').
 #pragma once
 
 #include <cstddef>

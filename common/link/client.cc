@@ -60,7 +60,7 @@ Result<std::shared_ptr<grpc::Channel>> channel_to(const LinkClientOptions& optio
   auto check =
       std::make_shared<PeerCheck>(options.tls, own->identity.trust_domain, PeerRole::server);
   OLTP20_TRY(check->load());
-  silence_handshake_log();
+  silence_library_logs();
   grpc::experimental::IdentityKeyCertPair pair{content_of(options.tls.key),
                                                content_of(options.tls.cert)};
   auto provider = std::make_shared<grpc::experimental::StaticDataCertificateProvider>(
@@ -146,10 +146,7 @@ class ClientLoop {
       auto deadline = std::chrono::system_clock::now() + std::chrono::milliseconds(200);
       auto next = queue_.AsyncNext(&tag, &ok, deadline);
       if (next == grpc::CompletionQueue::SHUTDOWN) return;
-      if (next == grpc::CompletionQueue::GOT_EVENT) {
-        auto* completion = static_cast<Completion::Tag*>(tag);
-        completion->owner->complete(completion->op, ok);
-      }
+      if (next == grpc::CompletionQueue::GOT_EVENT) Completion::came_back(tag, ok);
       Micros now = system_clock().monotonic_us();
       if (now < tick_at) continue;
       tick_at = now + 200 * kMillisecond;

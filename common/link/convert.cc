@@ -1,12 +1,9 @@
 #include "common/link/convert.h"
 
+#include "common/base/overloaded.h"
+
 namespace oltp20 {
 namespace {
-
-template <typename... Cases>
-struct Overloaded : Cases... {
-  using Cases::operator()...;
-};
 
 template <typename Id>
 std::string raw(const Id& id) {

@@ -4,11 +4,11 @@
 #include <grpcpp/security/tls_credentials_options.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <map>
 #include <thread>
 #include <vector>
 
+#include "common/base/mutex.h"
 #include "common/link/admin_service.h"
 #include "common/link/peer_check.h"
 #include "common/link/server_link.h"
@@ -48,19 +48,19 @@ class Door {
     return info.status();
   }
   void refuse(const std::string& who, const std::string& why) {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     if (refused_) refused_(who, why);
   }
   // When it returns, `refused` is not being called, and never will be.
   void shut() {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     refused_ = nullptr;
   }
 
  private:
   PeerCheck check_;
-  std::mutex mutex_;
-  std::function<void(const std::string&, const std::string&)> refused_;
+  Mutex mutex_;
+  std::function<void(const std::string&, const std::string&)> refused_ OLTP20_GUARDED_BY(mutex_);
 };
 
 class Server final : public LinkServer, public LinkHost {
@@ -124,23 +124,24 @@ class Server final : public LinkServer, public LinkHost {
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
-  std::mutex mutex_;  // of all below
-  std::condition_variable none_left_;
-  std::map<ServerLink*, std::shared_ptr<ServerLink>> links_;  // also those that wait for a call
-  std::map<LinkId, std::shared_ptr<ServerLink>> by_id_;
-  LinkId last_id_ = 0;
-  bool stopping_ = false;
+  Mutex mutex_;
+  Condition none_left_;
+  // Also those that wait for a call.
+  std::map<ServerLink*, std::shared_ptr<ServerLink>> links_ OLTP20_GUARDED_BY(mutex_);
+  std::map<LinkId, std::shared_ptr<ServerLink>> by_id_ OLTP20_GUARDED_BY(mutex_);
+  LinkId last_id_ OLTP20_GUARDED_BY(mutex_) = 0;
+  bool stopping_ OLTP20_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 
 std::shared_ptr<ServerLink> Server::find(LinkId id) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   auto at = by_id_.find(id);
   return at == by_id_.end() ? nullptr : at->second;
 }
 
 Server::Links Server::named() {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   Links out;
   for (auto& [id, link] : by_id_) out.push_back(link);
   return out;
@@ -155,7 +156,7 @@ template <typename Types>
 void Server::accept_one() {
   auto link = std::make_shared<TypedLink<Types>>(this);
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     if (stopping_) return;
     links_[link.get()] = link;
   }
@@ -172,7 +173,7 @@ Status Server::admit(ServerLink* link, const grpc::ServerContextBase& context) {
     return status;
   }
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     if (stopping_) return Status(Code::unavailable, "the hub is stopping");
     link->peer = *peer;
     link->id = ++last_id_;
@@ -180,14 +181,14 @@ Status Server::admit(ServerLink* link, const grpc::ServerContextBase& context) {
   }
   // Again, now that reload() sees the link: a revocation between the two would be missed.
   if (!door_->revoked(*peer)) return {};
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   by_id_.erase(link->id);
   return Status(Code::denied, "this certificate is revoked");
 }
 
 void Server::forget(ServerLink* link) {
   std::shared_ptr<ServerLink> last;  // freed without the lock
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   by_id_.erase(link->id);
   auto at = links_.find(link);
   last = std::move(at->second);
@@ -210,7 +211,7 @@ std::shared_ptr<grpc::ServerCredentials> Server::credentials() {
 }
 
 Status Server::listen() {
-  silence_handshake_log();
+  silence_library_logs();
   OLTP20_TRY(door_->load());
   grpc::ServerBuilder builder;
   int port = 0;
@@ -251,10 +252,7 @@ void Server::run() {
     auto deadline = std::chrono::system_clock::now() + std::chrono::milliseconds(200);
     auto next = queue_->AsyncNext(&tag, &ok, deadline);
     if (next == grpc::CompletionQueue::SHUTDOWN) return;
-    if (next == grpc::CompletionQueue::GOT_EVENT) {
-      auto* completion = static_cast<Completion::Tag*>(tag);
-      completion->owner->complete(completion->op, ok);
-    }
+    if (next == grpc::CompletionQueue::GOT_EVENT) Completion::came_back(tag, ok);
     Micros now = system_clock().monotonic_us();
     if (now < tick_at) continue;
     tick_at = now + 200 * kMillisecond;
@@ -264,15 +262,15 @@ void Server::run() {
 
 void Server::shutdown(Micros grace) {
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     if (std::exchange(stopping_, true) || !server_) return;
   }
   for (auto& link : named()) link->close({Code::unavailable, "the hub is stopping"});
   server_->Shutdown(std::chrono::system_clock::now() + std::chrono::microseconds(grace));
   {
     // Links still hear that their calls are over, and answer: the queue must live until then.
-    std::unique_lock lock(mutex_);
-    none_left_.wait(lock, [this] { return links_.empty(); });
+    MutexLock lock(mutex_);
+    while (!links_.empty()) none_left_.wait(mutex_);
   }
   queue_->Shutdown();
   thread_.join();

@@ -15,6 +15,7 @@
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/link/convert.h"
+#include "common/link/handoff.h"
 
 namespace oltp20 {
 
@@ -29,7 +30,17 @@ class Completion {
   virtual ~Completion() = default;
   virtual void complete(Op op, bool ok) = 0;
 
-  void* tag(Op op) { return &tags_[static_cast<std::size_t>(op)]; }
+  // To start an operation with, now.
+  void* tag(Op op) {
+    hand_over(&tags_[static_cast<std::size_t>(op)]);
+    return &tags_[static_cast<std::size_t>(op)];
+  }
+  // For what a completion queue gave back.
+  static void came_back(void* tag, bool ok) {
+    take_over(tag);
+    auto* completion = static_cast<Tag*>(tag);
+    completion->owner->complete(completion->op, ok);
+  }
 
  private:
   Tag tags_[6] = {{this, Op::start},  {this, Op::read}, {this, Op::write},

@@ -1,5 +1,6 @@
 #include "common/link/verifier.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 
 #include <cstdio>
@@ -40,9 +41,10 @@ std::shared_ptr<grpc::experimental::CertificateVerifier> verifier_of(
   return grpc::experimental::ExternalCertificateVerifier::Create<Verifier>(std::move(check));
 }
 
-void silence_handshake_log() {
+void silence_library_logs() {
   static const bool once = [] {
     gpr_set_log_function(print_unless_handshake);
+    google::protobuf::SetLogHandler(nullptr);
     return true;
   }();
   (void)once;

@@ -17,8 +17,9 @@ namespace oltp20 {
 std::shared_ptr<grpc::experimental::CertificateVerifier> verifier_of(
     std::function<Status(const std::string& pem)> check);
 
-// gRPC writes lines of its own about each handshake to stderr, where logs have another form; what
-// matters in them is said by our verifier. Idempotent.
-void silence_handshake_log();
+// gRPC writes lines of its own about each handshake to stderr, and Protobuf about each string of a
+// peer that is not UTF-8, where logs have another form and a limit; what matters in them is said by
+// our verifier, and by the refusal of the frame. Idempotent.
+void silence_library_logs();
 
 }  // namespace oltp20

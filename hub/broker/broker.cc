@@ -2,17 +2,13 @@
 
 #include "common/base/clock.h"
 #include "common/base/limits.h"
+#include "common/base/overloaded.h"
 
 namespace oltp20::hub {
 namespace {
 
 constexpr Micros kTimer = 100 * kMillisecond;
 constexpr Micros kRetainEvery = 10 * kSecond;
-
-template <typename... Cases>
-struct Overloaded : Cases... {
-  using Cases::operator()...;
-};
 
 Now time_now() {
   return {system_clock().monotonic_us(), system_clock().wall_us()};

@@ -1,14 +1,8 @@
 #include "hub/core/hub_core.h"
 
+#include "common/base/overloaded.h"
+
 namespace oltp20::hub {
-namespace {
-
-template <typename... Cases>
-struct Overloaded : Cases... {
-  using Cases::operator()...;
-};
-
-}  // namespace
 
 HubCore::HubCore(const std::string& hub, const JournalInfo& journal,
                  const std::vector<OriginState>& origins, std::shared_ptr<const Policy> policy)

@@ -11,9 +11,10 @@ void write_list(ByteWriter& out, const std::vector<std::string>& list) {
   for (const std::string& item : list) out.str16(item);
 }
 
+// Grows with what is there, not with what the count says.
 std::vector<std::string> read_list(ByteReader& in) {
-  std::vector<std::string> list(in.u16());
-  for (std::string& item : list) item = in.str16();
+  std::vector<std::string> list;
+  for (std::uint16_t left = in.u16(); left > 0 && in.ok(); --left) list.emplace_back(in.str16());
   return list;
 }
 

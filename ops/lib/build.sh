@@ -10,7 +10,7 @@ usage() {
   cat <<'TEXT'
 Usage: ops/lib/build.sh [PRESET] [TARGET...]
 
-Builds PRESET (release, debug, asan or tsan; default release) into build or build-PRESET.
+Builds PRESET (release, debug, asan, tsan or fuzz; default release) into build or build-PRESET.
   OLTP20_BUILD_JOBS=N   number of compilers at once, instead of what memory allows
 
 Examples:
@@ -41,8 +41,8 @@ main() {
   esac
   local preset=${1:-release}
   [[ $# -gt 0 ]] && shift
-  [[ $preset =~ ^(release|debug|asan|tsan)$ ]] ||
-    fail 2 "there is no preset \"$preset\"; choose release, debug, asan or tsan"
+  [[ $preset =~ ^(release|debug|asan|tsan|fuzz)$ ]] ||
+    fail 2 "there is no preset \"$preset\"; choose release, debug, asan, tsan or fuzz"
   local build=$root/build
   [[ $preset == release ]] || build=$root/build-$preset
   local workers

@@ -8,9 +8,10 @@ source "$here/common.sh"
 
 usage() {
   cat <<'TEXT'
-Usage: ops/lib/install.sh [--dry-run]
+Usage: ops/lib/install.sh [--analysis] [--dry-run]
 
 Installs the missing packages as root or through sudo.
+  --analysis  also what the lanes asan, tsan and fuzz of ops/test need
   --dry-run   only print what is missing (exit 1 when something is)
 
 Examples:
@@ -26,6 +27,8 @@ packages=(
   libgtest-dev libgmock-dev libcpp-httplib-dev nlohmann-json3-dev libspdlog-dev
   libtoml11-dev postgresql-15 openssl clang-format iproute2 curl
 )
+# llvm has the symbolizer: without it reports, and suppressions by name, are mere addresses.
+analysis_packages=(clang clang-tidy libclang-rt-dev llvm)
 
 missing_packages() {
   local installed
@@ -84,12 +87,15 @@ install_packages() {
 
 main() {
   local dry_run=no
-  case ${1:-} in
-    -h | --help) usage; exit 0 ;;
-    --dry-run) dry_run=yes ;;
-    '') ;;
-    *) usage >&2; fail 2 "unknown option: $1" ;;
-  esac
+  while [[ $# -gt 0 ]]; do
+    case $1 in
+      -h | --help) usage; exit 0 ;;
+      --analysis) packages+=("${analysis_packages[@]}") ;;
+      --dry-run) dry_run=yes ;;
+      *) usage >&2; fail 2 "unknown option: $1" ;;
+    esac
+    shift
+  done
   command -v dpkg-query >/dev/null || fail 1 "this needs Debian 12: there is no dpkg here"
   local -a missing
   mapfile -t missing < <(missing_packages)

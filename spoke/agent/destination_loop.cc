@@ -2,15 +2,12 @@
 
 #include <algorithm>
 
+#include "common/base/overloaded.h"
+
 namespace oltp20::spoke {
 namespace {
 
 constexpr Micros kLongestWait = kSecond;
-
-template <typename... Cases>
-struct Overloaded : Cases... {
-  using Cases::operator()...;
-};
 
 Now time_now() {
   return {system_clock().monotonic_us(), system_clock().wall_us()};
@@ -50,7 +47,7 @@ void DestinationLoop::stop() {
 }
 
 DestinationStatus DestinationLoop::status() const {
-  std::lock_guard lock(status_mutex_);
+  MutexLock lock(status_mutex_);
   return status_;
 }
 
@@ -65,13 +62,15 @@ void DestinationLoop::run() {
     bool more = destination_.work(now, &actions);
     bool acted = !actions.empty();
     carry_out(std::move(actions));
+    DestinationStatus status = destination_.status();
+    const bool database_open = status.database_open;
     {
-      std::lock_guard lock(status_mutex_);
-      status_ = destination_.status();
+      MutexLock lock(status_mutex_);
+      status_ = std::move(status);
     }
     if (more || acted) continue;
     Micros wait = std::clamp<Micros>(destination_.wake_at() - now.monotonic, 0, kLongestWait);
-    mailbox_.wait(status_.database_open ? inbox_->notification_socket() : -1, wait);
+    mailbox_.wait(database_open ? inbox_->notification_socket() : -1, wait);
   }
   client_.reset();
 }

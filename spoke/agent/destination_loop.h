@@ -5,10 +5,10 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <vector>
 
+#include "common/base/mutex.h"
 #include "common/link/client.h"
 #include "spoke/agent/mailbox.h"
 #include "spoke/core/destination.h"
@@ -62,8 +62,8 @@ class DestinationLoop {
   std::unique_ptr<DeliverClient> client_;
   std::atomic<bool> stopping_{false};
   std::atomic<Micros> last_round_us_{0};
-  mutable std::mutex status_mutex_;
-  DestinationStatus status_;
+  mutable Mutex status_mutex_;
+  DestinationStatus status_ OLTP20_GUARDED_BY(status_mutex_);
   std::thread thread_;
 };
 

@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include <deque>
-#include <mutex>
 #include <utility>
 
 #include "common/base/check.h"
 #include "common/base/clock.h"
+#include "common/base/mutex.h"
 
 namespace oltp20::spoke {
 
@@ -27,7 +27,7 @@ class Mailbox {
   // Any thread.
   void post(T item) {
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(mutex_);
       items_.push_back(std::move(item));
     }
     wake();
@@ -39,7 +39,7 @@ class Mailbox {
 
   // The loop's thread.
   std::deque<T> take() {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     return std::exchange(items_, {});
   }
   // Waits until something is posted, `other` (-1: none) becomes readable, or `wait_us` have passed.
@@ -55,8 +55,8 @@ class Mailbox {
 
  private:
   const int event_;
-  std::mutex mutex_;
-  std::deque<T> items_;
+  Mutex mutex_;
+  std::deque<T> items_ OLTP20_GUARDED_BY(mutex_);
 };
 
 }  // namespace oltp20::spoke

@@ -1,14 +1,8 @@
 #include "tests/support/model_network.h"
 
+#include "common/base/overloaded.h"
+
 namespace oltp20::tests {
-namespace {
-
-template <typename... Cases>
-struct Overloaded : Cases... {
-  using Cases::operator()...;
-};
-
-}  // namespace
 
 std::vector<hub::PolicyRule> allow_all() {
   hub::PolicyRule rule;

@@ -13,7 +13,7 @@ Committer::Committer(std::size_t limit, Commit commit, std::function<void()> idl
 
 Committer::~Committer() {
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     stopping_ = true;
   }
   work_.notify_one();
@@ -22,7 +22,7 @@ Committer::~Committer() {
 
 void Committer::submit(Group group, Journal::Done done) {
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     CHECK(!stopping_);
     Item item{.group = std::nullopt, .done = std::move(done)};
     if (queue_.size() < limit_) item.group = std::move(group);
@@ -33,16 +33,17 @@ void Committer::submit(Group group, Journal::Done done) {
 
 void Committer::wait_idle() {
   CHECK(std::this_thread::get_id() != thread_.get_id());
-  std::unique_lock lock(mutex_);
-  idle_now_.wait(lock, [&] { return queue_.empty() && !busy_; });
+  MutexLock lock(mutex_);
+  while (!queue_.empty() || busy_) idle_now_.wait(mutex_);
 }
 
 void Committer::run() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (true) {
-    bool something = work_.wait_for(lock, std::chrono::microseconds(idle_us_),
-                                    [&] { return stopping_ || !queue_.empty(); });
-    if (!something) {
+    const auto deadline = steady_in(idle_us_);
+    while (!stopping_ && queue_.empty() && work_.wait_until(mutex_, deadline)) {
+    }
+    if (!stopping_ && queue_.empty()) {
       lock.unlock();
       idle_();
       lock.lock();

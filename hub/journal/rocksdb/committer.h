@@ -4,14 +4,12 @@
 // the order of completion. Threads: submit() and wait_idle() from any thread but its own.
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <thread>
 
-#include "common/base/clock.h"
+#include "common/base/mutex.h"
 #include "hub/journal/journal.h"
 
 namespace oltp20::hub {
@@ -41,11 +39,11 @@ class Committer {
   const Commit commit_;
   const std::function<void()> idle_;
   const Micros idle_us_;
-  std::mutex mutex_;
-  std::condition_variable work_, idle_now_;
-  std::deque<Item> queue_;
-  bool busy_ = false;
-  bool stopping_ = false;
+  Mutex mutex_;
+  Condition work_, idle_now_;
+  std::deque<Item> queue_ OLTP20_GUARDED_BY(mutex_);
+  bool busy_ OLTP20_GUARDED_BY(mutex_) = false;
+  bool stopping_ OLTP20_GUARDED_BY(mutex_) = false;
   std::thread thread_;  // last: it uses the others
 };
 

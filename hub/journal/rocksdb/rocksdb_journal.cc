@@ -9,6 +9,7 @@
 #include <shared_mutex>
 
 #include "common/base/check.h"
+#include "common/base/mutex.h"
 #include "hub/journal/rocksdb/committer.h"
 #include "hub/journal/rocksdb/recovery.h"
 
@@ -55,7 +56,7 @@ class RocksJournal final : public Journal {
   Status put_trim(Lsn upto, const Hash& hash, rocksdb::WriteBatch* batch) const;
   void drop_files(Lsn upto) const;
   Status reopen();
-  Status roll_back_to_acknowledged();
+  Status roll_back_to_acknowledged() OLTP20_REQUIRES(state_mutex_);
 
   const RocksJournalOptions options_;
   const LifeNo life_;
@@ -69,9 +70,9 @@ class RocksJournal final : public Journal {
   mutable std::shared_mutex store_mutex_;
   std::unique_ptr<Store> store_;  // null, or read-only, only after a recover() that failed
 
-  mutable std::mutex state_mutex_;
-  StreamState state_;  // what is durable
-  Status failure_;     // rule 7
+  mutable Mutex state_mutex_;
+  StreamState state_ OLTP20_GUARDED_BY(state_mutex_);  // what is durable
+  Status failure_ OLTP20_GUARDED_BY(state_mutex_);     // rule 7
   std::optional<Committer> committer_;
 };
 
@@ -104,7 +105,7 @@ RocksJournal::~RocksJournal() {
 
 JournalInfo RocksJournal::info() const {
   std::shared_lock use(store_mutex_);
-  std::lock_guard lock(state_mutex_);
+  MutexLock lock(state_mutex_);
   return {.hub = state_.hub,
           .incarnation = state_.head.incarnation,
           .parent = state_.parent,
@@ -115,7 +116,7 @@ JournalInfo RocksJournal::info() const {
 }
 
 std::vector<OriginState> RocksJournal::origins() const {
-  std::lock_guard lock(state_mutex_);
+  MutexLock lock(state_mutex_);
   std::vector<OriginState> out;
   out.reserve(state_.origins.size());
   for (const auto& [key, state] : state_.origins) out.push_back(state);
@@ -131,7 +132,7 @@ void RocksJournal::append(Group group, Done done) {
 Status RocksJournal::commit(std::optional<Group> group) {
   std::shared_lock use(store_mutex_);
   {
-    std::lock_guard lock(state_mutex_);
+    MutexLock lock(state_mutex_);
     if (!failure_) return failure_.in("the journal takes nothing until it has recovered");
     if (!group) {
       failure_ = Status(Code::exhausted, "more than " + std::to_string(options_.queue_groups) +
@@ -147,7 +148,7 @@ Status RocksJournal::commit_group(const Group& group) {
   rocksdb::WriteBatch batch;
   StreamState::Plan plan;
   {
-    std::lock_guard lock(state_mutex_);
+    MutexLock lock(state_mutex_);
     Result<StreamState::Plan> planned = state_.plan(group);
     if (!planned) return planned.status();
     plan = std::move(*planned);
@@ -157,14 +158,14 @@ Status RocksJournal::commit_group(const Group& group) {
   Status written = store_->write(&batch, "appending");
   Micros took_us = options_.clock->monotonic_us() - started_us;
   if (!written) {
-    std::lock_guard lock(state_mutex_);
+    MutexLock lock(state_mutex_);
     failure_ = written;
     return written;
   }
   Status witnessed = witness_.write(plan.head);
   witness_dirty_ = true;
   {
-    std::lock_guard lock(state_mutex_);
+    MutexLock lock(state_mutex_);
     if (!witnessed) failure_ = witnessed;  // this group is durable; the next would be unwitnessed
     state_.apply(std::move(plan));
   }
@@ -193,7 +194,7 @@ void RocksJournal::put_group(const Group& group, const StreamState::Plan& plan,
 void RocksJournal::drop_parts(const DropParts& drop, rocksdb::WriteBatch* batch) {
   Seq from;
   {
-    std::lock_guard lock(state_mutex_);
+    MutexLock lock(state_mutex_);
     from = state_.first_droppable(drop);
   }
   std::string begin = store::part_key(life_, drop.origin, from, 0);
@@ -209,14 +210,14 @@ void RocksJournal::sync_witness() {
   if (!std::exchange(witness_dirty_, false)) return;
   Status synced = witness_.sync();
   if (synced) return;
-  std::lock_guard lock(state_mutex_);
+  MutexLock lock(state_mutex_);
   if (failure_) failure_ = synced;
 }
 
 // ---- read --------------------------------------------------------------------------------------
 
 RocksJournal::Bounds RocksJournal::bounds() const {
-  std::lock_guard lock(state_mutex_);
+  MutexLock lock(state_mutex_);
   return {state_.first_lsn, state_.head.lsn};
 }
 
@@ -289,7 +290,7 @@ Result<Hash> RocksJournal::stream_hash_at(Lsn lsn) const {
   std::shared_lock use(store_mutex_);
   if (!store_) return Status(Code::unavailable, "the journal is not open; recover it first");
   {
-    std::lock_guard lock(state_mutex_);
+    MutexLock lock(state_mutex_);
     if (lsn == state_.head.lsn) return state_.head.hash;
     if (lsn + 1 == state_.first_lsn) return state_.before_first;
     if (lsn < state_.first_lsn) return trimmed_away(lsn, state_.first_lsn);
@@ -308,7 +309,7 @@ Result<Hash> RocksJournal::stream_hash_at(Lsn lsn) const {
 Status RocksJournal::trim(Lsn upto) {
   std::shared_lock use(store_mutex_);
   {
-    std::lock_guard lock(state_mutex_);
+    MutexLock lock(state_mutex_);
     if (!failure_) return failure_.in("the journal trims nothing until it has recovered");
     upto = state_.trimmable(upto);
   }
@@ -319,12 +320,12 @@ Status RocksJournal::trim(Lsn upto) {
   OLTP20_TRY(put_trim(upto, last->stream, &batch));
   {
     // Before the entries go: a reader that misses one must see that it was trimmed.
-    std::lock_guard lock(state_mutex_);
+    MutexLock lock(state_mutex_);
     state_.first_lsn = upto + 1;
     state_.before_first = last->stream;
   }
   if (Status written = store_->write(&batch, "trimming"); !written) {
-    std::lock_guard lock(state_mutex_);
+    MutexLock lock(state_mutex_);
     if (failure_) failure_ = written;
     return written;
   }
@@ -367,7 +368,7 @@ Status RocksJournal::recover() {
   committer_->wait_idle();  // what waits behind the failure is refused first
   std::unique_lock alone(store_mutex_);
   {
-    std::lock_guard lock(state_mutex_);
+    MutexLock lock(state_mutex_);
     if (failure_) return {};
   }
   if (Status reopened = reopen(); !reopened) {
@@ -377,8 +378,8 @@ Status RocksJournal::recover() {
     store_ = readable ? std::move(*readable) : nullptr;
     return reopened;
   }
+  MutexLock lock(state_mutex_);
   OLTP20_TRY(roll_back_to_acknowledged());
-  std::lock_guard lock(state_mutex_);
   OLTP20_TRY(witness_.write(state_.head));
   OLTP20_TRY(witness_.sync());
   failure_ = {};

@@ -59,6 +59,11 @@ TEST(TomlTree, BinaryIsRefused) {
   EXPECT_THAT(refusal(std::string("a = 1\n\0\n", 8)), HasSubstr("the file is not text"));
 }
 
+TEST(TomlTree, WhatIsNotUtf8IsRefusedWithItsLine) {
+  EXPECT_THAT(refusal("a = 1\nb = '''l\xFF\xFF'''\n"), HasSubstr("t:2: the file is not UTF-8"));
+  EXPECT_TRUE(parse_toml("a = '''l\xC3\xA4'''\n", "t"));
+}
+
 TEST(TomlTree, KnowsTheLines) {
   auto tree =
       parse_toml("\n[hub]\nname = 'a'\nlist = [\n 'x',\n 'y']\n\n[[p]]\na=1\n[[p]]\na=2\n", "t");

@@ -12,6 +12,7 @@ namespace oltp20::link_test {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::string bytes(std::size_t size) {
   return std::string(size, 'x');
@@ -82,6 +83,25 @@ TEST(Hostile, AFrameThatIsTooLargeEndsTheLink) {
   }
   EXPECT_FALSE(stream->Finish().ok());
   ASSERT_TRUE(eventually([&] { return hub.recorder.count() == 1 && hub.recorder.open() == 0; }));
+  EXPECT_TRUE(hub.recorder.link(0).forward.empty());
+}
+
+TEST(Hostile, AStringThatIsNotUtf8EndsTheLinkWithoutALineOfTheLibrary) {
+  Hub hub;
+  auto stub = v1::Broker::NewStub(raw_channel(hub.server().address(), network().spoke));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + 5s);
+  auto stream = stub->Forward(&context);
+  v1::ForwardUp frame;
+  frame.mutable_hello()->set_spoke("\xFF");
+  ::testing::internal::CaptureStderr();
+  stream->Write(frame);
+  v1::ForwardDown answer;
+  while (stream->Read(&answer)) {
+  }
+  bool ended = eventually([&] { return hub.recorder.count() == 1 && hub.recorder.open() == 0; });
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), Not(HasSubstr("libprotobuf")));
+  EXPECT_TRUE(ended);
   EXPECT_TRUE(hub.recorder.link(0).forward.empty());
 }
 
