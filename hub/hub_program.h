@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "common/link/server.h"
@@ -34,6 +35,11 @@ class HubProgram {
 
  private:
   void observe(const Notice& notice);
+  void observe_durable(const Notice& notice);
+  void denied(const std::string& who, const std::string& reason);
+  void journal_fails(const std::string& fault);  // empty: it works again
+  void update_spokes();
+  void update_queues(std::uint64_t ingest_bytes);
   void start_http();
   Lsn retain();
   Health health() const;
@@ -51,7 +57,8 @@ class HubProgram {
   RetentionLedger ledger_;
   WallClockGuard wall_clock_;
   std::atomic<std::uint64_t> appended_bytes_{0};
-  std::atomic<bool> journal_ok_{true};
+  mutable std::mutex fault_mutex_;
+  std::string journal_fault_;  // empty: it takes writes
 };
 
 }  // namespace oltp20::hub

@@ -10,9 +10,19 @@ namespace {
 
 constexpr Micros kLoopStuck = 60 * kSecond;  // a statement may take long; a minute is no statement
 constexpr Micros kRetainEvery = 30 * kSecond;
+constexpr Micros kLookEvery = 2 * kSecond;
 
 double seconds(Micros us) {
   return static_cast<double>(us) / kSecond;
+}
+
+// Between two wall clocks; what cannot be counts as 0.
+double seconds_between(std::int64_t from_us, std::int64_t to_us) {
+  return from_us > 0 && from_us < to_us ? seconds(to_us - from_us) : 0;
+}
+
+bool keeps_up(const OriginStatus& up) {
+  return up.attached && up.in_flight_bytes < up.window_bytes;
 }
 
 TlsPaths tls_paths(const SpokeConfig& config) {
@@ -45,7 +55,7 @@ SpokeProgram::~SpokeProgram() {
     stopping_ = true;
   }
   stop_.notify_all();
-  if (retention_.joinable()) retention_.join();
+  if (housekeeper_.joinable()) housekeeper_.join();
   if (origin_) origin_->stop();
   if (destination_) destination_->stop();
 }
@@ -77,9 +87,11 @@ Status SpokeProgram::start() {
   }
   origin_->start();
   destination_->start();
-  retention_ = std::thread([this] { retain(); });
+  housekeeper_ = std::thread([this] { keep_house(); });
   metrics_.gauge<SpokeMetric::queue_limit>("apply_bytes")
       .set(static_cast<double>(limits::kDeliverWindowBytes));
+  metrics_.gauge<SpokeMetric::queue_limit>("link_frames").set(kUnsentFrames);
+  update_metrics();
   log_.info("spoke_started", {{"spoke", config_.name}, {"hub", names.front()}});
   return {};
 }
@@ -104,9 +116,17 @@ Health SpokeProgram::health() const {
 Health SpokeProgram::readiness() const {
   OriginStatus up = origin_->status();
   DestinationStatus down = destination_->status();
-  if (!up.attached) return {false, "not forwarding: " + up.trouble};
-  if (!down.attached) return {false, "not applying: " + down.trouble};
+  auto why = [this](const std::string& trouble) {
+    return trouble.empty() ? "still connecting to " + hub_label() : trouble;
+  };
+  if (!up.attached) return {false, "not forwarding: " + why(up.trouble)};
+  if (!down.attached) return {false, "not applying: " + why(down.trouble)};
   return {true, "attached to hub " + up.hub};
+}
+
+std::string SpokeProgram::hub_label() const {
+  const RemoteHub& first = config_.hubs.front();
+  return "hub " + first.name + " at " + first.endpoint.text();
 }
 
 void SpokeProgram::observe(const OriginNotice& notice) {
@@ -126,6 +146,8 @@ void SpokeProgram::observe(const OriginNotice& notice) {
       break;
     case Kind::captured:
       metrics_.counter<SpokeMetric::transactions_captured>().add(notice.transactions);
+      metrics_.counter<SpokeMetric::bytes_captured>().add(notice.bytes);
+      metrics_.histogram<SpokeMetric::capture_tick_seconds>().observe(seconds(notice.latency_us));
       break;
     case Kind::forwarded:
       metrics_.counter<SpokeMetric::transactions_forwarded>().add(notice.transactions);
@@ -133,11 +155,14 @@ void SpokeProgram::observe(const OriginNotice& notice) {
       break;
     case Kind::journaled:
       metrics_.counter<SpokeMetric::transactions_journaled>().add(notice.transactions);
-      metrics_.histogram<SpokeMetric::commit_to_journaled_seconds>().observe(
-          seconds(notice.latency_us));
+      for (std::int64_t sent_at_us : notice.sent_at_us)
+        if (sent_at_us != 0)  // else a tombstone
+          metrics_.histogram<SpokeMetric::commit_to_journaled_seconds>().observe(
+              seconds_between(sent_at_us, system_clock().wall_us()));
       break;
     case Kind::rejected:
       metrics_.counter<SpokeMetric::transactions_rejected>(notice.reason).add();
+      metrics_.counter<SpokeMetric::bytes_rejected>().add(notice.bytes);
       log_.warn("transaction_rejected", {{"spoke", config_.name}, {"text", notice.text}});
       break;
     case Kind::epoch_began:
@@ -169,14 +194,16 @@ void SpokeProgram::observe(const DestinationNotice& notice) {
       metrics_.counter<SpokeMetric::bytes_applied>().add(notice.bytes);
       metrics_.histogram<SpokeMetric::apply_group_transactions>().observe(
           static_cast<double>(notice.transactions));
-      metrics_.histogram<SpokeMetric::commit_to_applied_seconds>().observe(
-          seconds(notice.latency_us));
+      for (std::int64_t sent_at_us : notice.sent_at_us)
+        metrics_.histogram<SpokeMetric::commit_to_applied_seconds>().observe(
+            seconds_between(sent_at_us, system_clock().wall_us()));
       break;
     case Kind::duplicate:
       metrics_.counter<SpokeMetric::transactions_duplicate>().add(notice.transactions);
       break;
     case Kind::dead_letter:
       metrics_.counter<SpokeMetric::transactions_dead_letter>().add(notice.transactions);
+      metrics_.counter<SpokeMetric::bytes_dead_letter>().add(notice.bytes);
       log_.error("dead_letter", {{"spoke", config_.name}, {"text", notice.text}});
       break;
     case Kind::gap:
@@ -194,22 +221,40 @@ void SpokeProgram::observe(const DestinationNotice& notice) {
   }
 }
 
-void SpokeProgram::retain() {
+void SpokeProgram::keep_house() {
   Retention retention({config_.database_url}, system_clock());
+  BacklogProbe probe(config_.database_url);
+  Micros retain_at = system_clock().monotonic_us() + kRetainEvery;
   std::unique_lock lock(stop_mutex_);
-  while (!stop_.wait_for(lock, std::chrono::microseconds(kRetainEvery),
-                         [this] { return stopping_; })) {
+  while (
+      !stop_.wait_for(lock, std::chrono::microseconds(kLookEvery), [this] { return stopping_; })) {
     lock.unlock();
     if (origin_->status().database_open) {
-      Result<RetentionReport> report = retention.run_once(config_.horizon_hours * 3600 * kSecond);
-      if (!report) {
-        log_.warn("retention_failed",
-                  {{"spoke", config_.name}, {"text", report.status().message()}});
-      } else if (report->clock_jumped) {
-        log_.warn("retention_waits", {{"spoke", config_.name}, {"text", "the clock has jumped"}});
+      look_at_backlog(&probe);
+      if (system_clock().monotonic_us() >= retain_at) {
+        retain(&retention);
+        retain_at = system_clock().monotonic_us() + kRetainEvery;
       }
     }
     lock.lock();
+  }
+}
+
+// A database that does not answer is the loops' to report; the last answer stands.
+void SpokeProgram::look_at_backlog(BacklogProbe* probe) {
+  OriginStatus up = origin_->status();
+  Result<Backlog> seen = probe->look(!keeps_up(up), up.epoch, up.journaled);
+  if (!seen) return;
+  std::lock_guard lock(backlog_mutex_);
+  backlog_ = *seen;
+}
+
+void SpokeProgram::retain(Retention* retention) {
+  Result<RetentionReport> report = retention->run_once(config_.horizon_hours * 3600 * kSecond);
+  if (!report) {
+    log_.warn("retention_failed", {{"spoke", config_.name}, {"text", report.status().message()}});
+  } else if (report->clock_jumped) {
+    log_.warn("retention_waits", {{"spoke", config_.name}, {"text", "the clock has jumped"}});
   }
 }
 
@@ -218,9 +263,7 @@ void SpokeProgram::update_metrics() {
   DestinationStatus down = destination_->status();
   metrics_.gauge<SpokeMetric::window_bytes>().set(static_cast<double>(up.in_flight_bytes));
   metrics_.gauge<SpokeMetric::window_limit_bytes>().set(static_cast<double>(up.window_bytes));
-  metrics_.gauge<SpokeMetric::outbox_waiting>().set(
-      static_cast<double>(up.tip > up.journaled ? up.tip - up.journaled : 0));
-  metrics_.gauge<SpokeMetric::gaps>().set(static_cast<double>(down.held_back));
+  metrics_.gauge<SpokeMetric::held_back>().set(static_cast<double>(down.held_back));
   metrics_.gauge<SpokeMetric::queue_depth>("apply_bytes")
       .set(static_cast<double>(down.queued_bytes));
   for (const RemoteHub& hub : config_.hubs)
@@ -229,6 +272,50 @@ void SpokeProgram::update_metrics() {
   if (Result<CertificateInfo> own = check_certificate_files(tls_paths(config_)); own)
     metrics_.gauge<SpokeMetric::certificate_expiry_timestamp_seconds>().set(
         static_cast<double>(own->not_after_s));
+  update_lag(up, down);
+  update_links(up, down);
+}
+
+// While forwarding keeps up, the core knows what is not journaled yet; else only the database does.
+void SpokeProgram::update_lag(const OriginStatus& up, const DestinationStatus& down) {
+  Backlog backlog;
+  {
+    std::lock_guard lock(backlog_mutex_);
+    backlog = backlog_;
+  }
+  const std::int64_t now_us = system_clock().wall_us();
+  std::uint64_t waiting = up.tip > up.journaled ? up.tip - up.journaled : 0;
+  std::int64_t oldest_us = up.oldest_us;
+  if (!keeps_up(up) && backlog.transactions >= waiting) {
+    waiting = backlog.transactions;
+    if (oldest_us == 0 || (backlog.oldest_us != 0 && backlog.oldest_us < oldest_us))
+      oldest_us = backlog.oldest_us;
+  }
+  metrics_.gauge<SpokeMetric::outbox_waiting>().set(static_cast<double>(waiting));
+  metrics_.gauge<SpokeMetric::forward_lag_seconds>().set(
+      waiting == 0 ? 0 : seconds_between(oldest_us, now_us));
+  metrics_.gauge<SpokeMetric::apply_lag_transactions>().set(
+      static_cast<double>(down.queued_transactions));
+  metrics_.gauge<SpokeMetric::apply_lag_seconds>().set(
+      down.queued_transactions == 0 ? 0 : seconds_between(down.oldest_us, now_us));
+  metrics_.gauge<SpokeMetric::gaps>().set(static_cast<double>(backlog.open_gaps));
+  metrics_.gauge<SpokeMetric::dead_letters>().set(static_cast<double>(backlog.dead_letters));
+}
+
+void SpokeProgram::update_links(const OriginStatus& up, const DestinationStatus& down) {
+  std::vector<LabelledValue> rtt, smoothed;
+  std::size_t unsent = 0;
+  auto add = [&](const std::string& hub, const char* name, const LinkStatus& link) {
+    unsent = std::max(unsent, link.unsent_frames);
+    if (link.rtt_us == 0) return;  // not measured yet
+    rtt.push_back({{hub, name}, seconds(link.rtt_us)});
+    smoothed.push_back({{hub, name}, seconds(link.rtt_smoothed_us)});
+  };
+  if (up.attached) add(up.hub, "forward", origin_->link_status());
+  if (down.attached) add(down.hub, "deliver", destination_->link_status());
+  metrics_.gauge<SpokeMetric::queue_depth>("link_frames").set(static_cast<double>(unsent));
+  metrics_.replace<SpokeMetric::link_rtt_seconds>(std::move(rtt));
+  metrics_.replace<SpokeMetric::link_rtt_smoothed_seconds>(std::move(smoothed));
 }
 
 }  // namespace oltp20::spoke

@@ -13,6 +13,7 @@
 #include "spoke/agent/destination_loop.h"
 #include "spoke/agent/origin_loop.h"
 #include "spoke/config/spoke_config.h"
+#include "spoke/database/backlog.h"
 #include "spoke/database/retention.h"
 #include "spoke/observe/metrics.h"
 
@@ -35,7 +36,13 @@ class SpokeProgram {
   void observe(const OriginNotice& notice);
   void observe(const DestinationNotice& notice);
   void start_http();
-  void retain();  // in a thread of its own: it waits for locks
+  // In a thread of its own: it waits for the database, and for locks in it.
+  void keep_house();
+  void look_at_backlog(BacklogProbe* probe);
+  void retain(Retention* retention);
+  void update_lag(const OriginStatus& up, const DestinationStatus& down);
+  void update_links(const OriginStatus& up, const DestinationStatus& down);
+  std::string hub_label() const;
   Health health() const;
   Health readiness() const;
 
@@ -45,7 +52,9 @@ class SpokeProgram {
   std::unique_ptr<OriginLoop> origin_;
   std::unique_ptr<DestinationLoop> destination_;
   std::unique_ptr<HttpServer> http_;
-  std::thread retention_;
+  std::thread housekeeper_;
+  mutable std::mutex backlog_mutex_;
+  Backlog backlog_;  // as last seen; its outbox part is empty while forwarding keeps up
   std::mutex stop_mutex_;
   std::condition_variable stop_;
   bool stopping_ = false;

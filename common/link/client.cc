@@ -209,6 +209,10 @@ class Client final : public LinkClient<Up, Down>, public Completion, private Cli
     std::lock_guard lock(mutex_);
     if (!finishing_) pump_->consumed(frames);
   }
+  LinkStatus status() override {
+    std::lock_guard lock(mutex_);
+    return pump_ ? pump_->status() : LinkStatus{};
+  }
 
  private:
   // Nothing is even begun; the link's thread says so.

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "common/base/clock.h"
+#include "common/link/link_status.h"
 #include "common/link/tls.h"
 #include "common/wire/frames.h"
 
@@ -47,6 +48,7 @@ class LinkClient {
   // That many received frames have been taken: reading goes on. Who leaves frames untaken hears of
   // the link's end only after taking them. Any thread.
   virtual void consumed(std::size_t frames) = 0;
+  virtual LinkStatus status() = 0;  // any thread
 };
 
 using ForwardClient = LinkClient<ForwardUp, ForwardDown>;

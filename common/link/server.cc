@@ -91,6 +91,11 @@ class Server final : public LinkServer, public LinkHost {
     for (auto& link : named())
       if (which(link->peer)) link->close(goodbye);
   }
+  std::vector<Attached> links() override {
+    std::vector<Attached> out;
+    for (auto& link : named()) out.push_back({link->peer, link->kind(), link->status()});
+    return out;
+  }
   Status reload() override {
     OLTP20_TRY(door_->load());
     close_if([this](const PeerInfo& peer) { return door_->revoked(peer); },

@@ -9,8 +9,10 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/base/clock.h"
+#include "common/link/link_status.h"
 #include "common/link/tls.h"
 #include "common/wire/frames.h"
 
@@ -77,6 +79,13 @@ class LinkServer {
   // follows.
   virtual void close(LinkId link, Goodbye goodbye) = 0;
   virtual void close_if(const std::function<bool(const PeerInfo&)>& which, Goodbye goodbye) = 0;
+  // Who is attached, and how the links are. Any thread.
+  struct Attached {
+    PeerInfo peer;
+    LinkKind kind = LinkKind::forward;
+    LinkStatus status;
+  };
+  virtual std::vector<Attached> links() = 0;
   // Reads the revocation list again and ends the links of whoever is on it. Certificates, keys and
   // the CA are watched and need no call. Errors: as RevokedCertificates::load().
   virtual Status reload() = 0;

@@ -41,6 +41,8 @@ class ServerLink : public Completion {
   virtual void consumed(std::size_t frames) = 0;
   virtual void close(Goodbye goodbye) = 0;  // any thread
   virtual void tick(Micros now) = 0;        // the queue's thread
+  virtual LinkStatus status() = 0;          // any thread
+  virtual LinkKind kind() const = 0;
 
   // Set by the queue's thread before the link has its id, then constant.
   PeerInfo peer;
@@ -71,6 +73,11 @@ class TypedLink final : public ServerLink {
   void consumed(std::size_t frames) override;
   void close(Goodbye goodbye) override;
   void tick(Micros now) override;
+  LinkStatus status() override {
+    std::lock_guard lock(mutex_);
+    return pump_.status();
+  }
+  LinkKind kind() const override { return Types::kind; }
 
  private:
   using Stream =

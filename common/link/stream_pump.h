@@ -7,6 +7,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "common/base/limits.h"
 #include "common/link/convert.h"
 #include "common/link/handoff.h"
+#include "common/link/link_status.h"
 
 namespace oltp20 {
 
@@ -49,7 +51,6 @@ class Completion {
 
 // What may wait to be written: more means that the peer does not read. The windows of the protocol
 // keep a well-behaved pair far below.
-inline constexpr std::size_t kUnsentFrames = 4096;
 inline constexpr std::size_t kUnsentBytes = 4 * limits::kDeliverWindowBytes;
 
 // The bytes of transactions in a frame; the rest of it is small.
@@ -78,7 +79,7 @@ class StreamPump {
   // The stream is open: what was sent before goes out now.
   void start(Micros now) {
     started_ = true;
-    last_in_us_ = last_out_us_ = now;
+    last_in_us_ = last_beat_us_ = now;
     read_on();
     write_on();
   }
@@ -118,7 +119,7 @@ class StreamPump {
     if (const auto* beat = std::get_if<Heartbeat>(&*frame)) {
       heard_us_ = now;
       heard_ = *beat;
-      if (beat->echo_us != 0) rtt_us_ = now - beat->echo_us - beat->echo_age_us;
+      measure(*beat, now);
       read_on();
       return std::optional<In>();
     }
@@ -131,22 +132,36 @@ class StreamPump {
     writing_ = false;
     write_on();
   }
-  // Sends a heartbeat when one is due. False: nothing came for too long.
+  // Sends a heartbeat when one is due, whatever else is sent: it also measures. False: nothing came
+  // for too long.
   bool beat(Micros now) {
-    if (now - last_out_us_ >= limits::kHeartbeat && unsent_.empty() && !writing_)
-      send(Heartbeat{now, heard_.sent_us, heard_.sent_us == 0 ? 0 : now - heard_us_});
+    if (now - last_beat_us_ >= limits::kHeartbeat && !mute_ && !stopped_) {
+      last_beat_us_ = now;
+      beat_due_ = true;
+      write_on();
+    }
     bool listening = reading_;  // when the owner is behind, silence says nothing of the peer
     if (!listening) last_in_us_ = now;
     return now - last_in_us_ < limits::kSilence;
   }
-  bool idle() const { return unsent_.empty() && !writing_; }
+  bool idle() const { return unsent_.empty() && !writing_; }  // a heartbeat may be left unsent
   bool writing() const { return writing_; }
   bool reading() const { return reading_; }
   std::size_t outstanding() const { return std::size_t{reading_} + std::size_t{writing_}; }
-  Micros rtt_us() const { return rtt_us_; }
+  LinkStatus status() const { return {rtt_us_, rtt_smoothed_us_, unsent_.size()}; }
 
  private:
+  // An echo of what was never sent, or from the future, measures nothing: the peer wrote it.
+  void measure(const Heartbeat& beat, Micros now) {
+    if (beat.echo_us <= 0 || beat.echo_us > now || beat.echo_age_us < 0 ||
+        beat.echo_age_us > now - beat.echo_us)
+      return;
+    rtt_us_ = std::max<Micros>(now - beat.echo_us - beat.echo_age_us, 1);
+    rtt_smoothed_us_ =
+        rtt_smoothed_us_ == 0 ? rtt_us_ : (rtt_smoothed_us_ * 836 + rtt_us_ * 164) / 1000;
+  }
   void drop_unsent() {
+    beat_due_ = false;
     unsent_.clear();
     unsent_bytes_ = 0;
   }
@@ -157,13 +172,18 @@ class StreamPump {
     stream_->Read(&incoming_, owner_->tag(Completion::Op::read));
   }
   void write_on() {
-    if (!started_ || stopped_ || writing_ || unsent_.empty()) return;
+    if (!started_ || stopped_ || writing_ || (unsent_.empty() && !beat_due_)) return;
     outgoing_.Clear();
-    to_wire(unsent_.front(), &outgoing_);
-    unsent_bytes_ -= payload_bytes(unsent_.front());
-    unsent_.pop_front();
+    if (std::exchange(beat_due_, false)) {  // before what waits, and dated when it really goes
+      Micros now = system_clock().monotonic_us();
+      to_wire(Out(Heartbeat{now, heard_.sent_us, heard_.sent_us == 0 ? 0 : now - heard_us_}),
+              &outgoing_);
+    } else {
+      to_wire(unsent_.front(), &outgoing_);
+      unsent_bytes_ -= payload_bytes(unsent_.front());
+      unsent_.pop_front();
+    }
     writing_ = true;
-    last_out_us_ = system_clock().monotonic_us();
     grpc::WriteOptions options;
     if (!unsent_.empty()) options.set_buffer_hint();
     stream_->Write(outgoing_, options, owner_->tag(Completion::Op::write));
@@ -176,10 +196,11 @@ class StreamPump {
   std::deque<Out> unsent_;
   bool started_ = false, stopped_ = false, mute_ = false, reading_ = false, writing_ = false;
   std::size_t handed_ = 0, unsent_bytes_ = 0;
-  Micros last_in_us_ = 0, last_out_us_ = 0;
+  bool beat_due_ = false;
+  Micros last_in_us_ = 0, last_beat_us_ = 0;
   Heartbeat heard_;
   Micros heard_us_ = 0;
-  Micros rtt_us_ = 0;
+  Micros rtt_us_ = 0, rtt_smoothed_us_ = 0;
 };
 
 inline grpc::ChannelArguments common_channel_arguments() {

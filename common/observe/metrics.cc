@@ -3,6 +3,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <limits>
 #include <map>
 #include <mutex>
@@ -116,6 +117,22 @@ Gauge& MetricRegistry::gauge_at(std::size_t row, const Labels& values) {
 }
 Histogram& MetricRegistry::histogram_at(std::size_t row, const Labels& values) {
   return series_at(row, values).histogram;
+}
+
+void MetricRegistry::replace_at(std::size_t row, std::vector<LabelledValue> values) {
+  CHECK(row < families_.size());
+  Family& family = *families_[row];
+  std::map<std::array<std::string, kMostLabels>, std::unique_ptr<Series>> series;
+  for (LabelledValue& one : values) {
+    if (!series.contains(one.labels) && series.size() >= kMostSeries)
+      for (std::size_t i = 0; i < family.row.label_count(); ++i) one.labels[i] = "other";
+    std::unique_ptr<Series>& at = series[std::move(one.labels)];
+    bool first = at == nullptr;
+    if (first) at = std::make_unique<Series>(family.row.first_bucket);
+    at->gauge.set(first ? one.value : std::max(at->gauge.value(), one.value));
+  }
+  std::lock_guard lock(family.mutex);
+  family.series.swap(series);
 }
 
 std::string MetricRegistry::prometheus_text() const {

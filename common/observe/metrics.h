@@ -7,6 +7,10 @@
 // Handles are resolved once (a lock and a map) and kept: they live as long as the Metrics, and
 // using one is an atomic operation that any thread may do. Label values are bounded: beyond
 // kMostSeries of a metric the first label becomes "other", and at the last resort all labels do.
+//
+// A gauge whose label values come and go (spokes, links) is given whole, by replace(): what is not
+// in the new set disappears, so that nothing stays at the last value that it had. Such a gauge has
+// no handles. Beyond kMostSeries, "other" shows the highest of the rest.
 #pragma once
 
 #include <array>
@@ -16,6 +20,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace oltp20 {
@@ -82,6 +87,12 @@ class Histogram {
   std::atomic<double> sum_{0};
 };
 
+// One series of a gauge that is given whole: values of its labels, and its own.
+struct LabelledValue {
+  std::array<std::string, kMostLabels> labels;
+  double value = 0;
+};
+
 // What is behind Metrics; programs use the template below.
 class MetricRegistry {
  public:
@@ -97,6 +108,7 @@ class MetricRegistry {
   Counter& counter_at(std::size_t row, const Labels& values);
   Gauge& gauge_at(std::size_t row, const Labels& values);
   Histogram& histogram_at(std::size_t row, const Labels& values);
+  void replace_at(std::size_t row, std::vector<LabelledValue> values);
 
  private:
   struct Family;
@@ -124,6 +136,14 @@ class Metrics : public MetricRegistry {
   Histogram& histogram(const Values&... values) {
     check<id, MetricType::histogram, sizeof...(values)>();
     return histogram_at(index(id), {std::string_view(values)...});
+  }
+  // The whole of a gauge with labels; see above.
+  template <Id id>
+  void replace(std::vector<LabelledValue> values) {
+    static_assert(
+        kTable[index(id)].type == MetricType::gauge && kTable[index(id)].label_count() > 0,
+        "only a gauge with labels is given whole");
+    replace_at(index(id), std::move(values));
   }
 
  private:

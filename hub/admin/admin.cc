@@ -33,6 +33,12 @@ double seconds_since(std::int64_t wall_us) {
   return static_cast<double>(system_clock().wall_us() - wall_us) / kSecond;
 }
 
+json lag_seconds(const Lag& lag) {
+  if (lag.transactions == 0) return 0.0;
+  if (lag.oldest_us == 0) return nullptr;  // it is being read
+  return seconds_since(lag.oldest_us);
+}
+
 json journal_stat(const Journal& journal) {
   JournalInfo info = journal.info();
   std::vector<OriginState> origins = journal.origins();
@@ -50,25 +56,21 @@ json journal_stat(const Journal& journal) {
   return out;
 }
 
-json session_json(const SessionStatus& session, Lsn head) {
-  Lsn lag = head > session.applied ? head - session.applied : 0;
-  json out = {{"address", session.address},     {"subscribe", session.subscribe},
-              {"narrowed", session.narrowed},   {"sent_lsn", session.sent},
-              {"applied_lsn", session.applied}, {"durable_lsn", session.durable},
-              {"lag_transactions", lag},        {"in_flight_bytes", session.in_flight_bytes}};
-  if (lag == 0) {
-    out["lag_seconds"] = 0.0;
-  } else if (session.applied_received_us != 0) {
-    out["lag_seconds"] = seconds_since(session.applied_received_us);
-  } else {
-    out["lag_seconds"] = nullptr;  // older than what is in memory
-  }
+json session_json(const SessionStatus& session) {
+  json out = {{"address", session.address},
+              {"subscribe", session.subscribe},
+              {"narrowed", session.narrowed},
+              {"sent_lsn", session.sent},
+              {"applied_lsn", session.applied},
+              {"durable_lsn", session.durable},
+              {"lag_transactions", session.lag.transactions},
+              {"in_flight_bytes", session.in_flight_bytes}};
+  out["lag_seconds"] = lag_seconds(session.lag);
   return out;
 }
 
 // One object a spoke, whether it sends, receives, or has only been heard of.
 json spokes(Context& context) {
-  Lsn head = context.journal.info().head.lsn;
   std::map<std::string, json> by_name;
   context.broker.inspect([&](const HubCore& core) {
     auto attached = core.ingest().attached();
@@ -87,7 +89,13 @@ json spokes(Context& context) {
       json& spoke = by_name[session.peer.name];
       spoke["name"] = session.peer.name;
       spoke["region"] = session.peer.region;
-      spoke["deliver"] = session_json(session, head);
+      spoke["deliver"] = session_json(session);
+    }
+    for (const DepartedStatus& away : core.delivery().departed()) {
+      json& spoke = by_name[away.name];
+      spoke["name"] = away.name;
+      spoke["away"] = {{"lag_transactions", away.lag.transactions},
+                       {"lag_seconds", lag_seconds(away.lag)}};
     }
   });
   json out = json::array();
@@ -264,6 +272,7 @@ AdminHandler::Reply HubAdmin::query(const PeerInfo& who, const std::string& comm
   broker_.inspect([&](const HubCore& core) {
     may = core.policy().may_admin(who.identity, known->second.verb);
   });
+  if (!may && options_.denied) options_.denied(who.identity);
   if (!may)
     return failed(Code::denied, who.identity.label() + " may not \"" + command +
                                     "\": it takes admin = [\"" + known->second.verb +

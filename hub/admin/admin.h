@@ -20,6 +20,7 @@ struct AdminOptions {
   std::string data_dir;
   std::function<Result<CertificateInfo>()> certificate;  // the hub's own, as of now
   std::function<Status()> reload;                        // policy, revocation list
+  std::function<void(const Identity&)> denied;           // it asked for what it may not do
 };
 
 class HubAdmin final : public AdminHandler {

@@ -43,6 +43,8 @@ class Broker final : public LinkHandler {
   bool inspect(std::function<void(const HubCore&)> look);
   std::size_t queue_depth() const { return events_.size(); }
   std::size_t queue_limit() const { return events_.limit(); }
+  std::size_t reads_waiting() const { return reads_.size(); }
+  std::size_t reads_limit() const { return reads_.limit(); }
   // When the core's thread last came round, monotonic: progress is health.
   Micros last_round_us() const { return last_round_us_; }
 

@@ -41,6 +41,7 @@ void Delivery::time_passed(Now now, Actions* out) {
         now.monotonic - session.opened > limits::kHelloWithin)
       late.push_back(link);
   for (LinkId link : late) end(link, Code::invalid, "no hello in time", out);
+  note_departed(now);
 }
 
 void Delivery::closed(LinkId link, Actions* out) {
@@ -49,6 +50,7 @@ void Delivery::closed(LinkId link, Actions* out) {
   if (at->second.state != Session::State::opened)
     out->push_back(Notice{Notice::Kind::detached, at->second.peer.label(), "deliver",
                           "the deliver link from " + at->second.address + " ended"});
+  depart(at->second);
   sessions_.erase(at);
 }
 
@@ -57,6 +59,7 @@ void Delivery::end(LinkId link, Code code, const std::string& reason, Actions* o
   if (at != sessions_.end()) {
     out->push_back(Notice{Notice::Kind::link_refused, at->second.peer.label(),
                           std::string(code_name(code)), reason});
+    depart(at->second);
     sessions_.erase(at);
   }
   out->push_back(CloseLink{link, {code, reason}});
@@ -72,11 +75,23 @@ void Delivery::received(const DeliverReceived& event, Now now, Actions* out) {
   } else if (const auto* frame = std::get_if<DeliverKnown>(&event.frame)) {
     known(event.link, session, *frame, now, out);
   } else if (const auto* ack = std::get_if<DeliverAck>(&event.frame)) {
-    if (ack->consumed_bytes > session.sent_bytes || ack->applied > session.sent.lsn)
-      return end(event.link, Code::invalid, "an acknowledgement of what was never sent", out);
-    session.consumed_bytes = std::max(session.consumed_bytes, ack->consumed_bytes);
-    session.applied = std::max(session.applied, ack->applied);
-    session.durable = std::max(session.durable, ack->durable);
+    acknowledged(event.link, session, *ack, now, out);
+  }
+}
+
+void Delivery::acknowledged(LinkId link, Session& session, const DeliverAck& ack, Now now,
+                            Actions* out) {
+  if (ack.consumed_bytes > session.sent_bytes || ack.applied > session.sent.lsn)
+    return end(link, Code::invalid, "an acknowledgement of what was never sent", out);
+  session.consumed_bytes = std::max(session.consumed_bytes, ack.consumed_bytes);
+  session.applied = std::max(session.applied, ack.applied);
+  session.durable = std::max(session.durable, ack.durable);
+  while (!session.in_flight.empty() && session.in_flight.front().upto <= session.applied) {
+    const Sent& sent = session.in_flight.front();
+    out->push_back(Notice{Notice::Kind::confirmed, session.peer.label(), "", "", sent.transactions,
+                          0, now.monotonic - sent.at});
+    session.in_flight_transactions -= sent.transactions;
+    session.in_flight.pop_front();
   }
 }
 
@@ -181,6 +196,7 @@ void Delivery::start(LinkId link, Session& session, const StreamPosition& from, 
   session.cursor = {session.passed.lsn + 1, 0};
   session.sent_at = now.monotonic;
   session.state = Session::State::streaming;
+  departed_.erase(session.peer.name);
   DeliverWelcome frame;
   frame.hub = hub_;
   frame.incarnation = start_.incarnation;
@@ -215,6 +231,7 @@ void Delivery::recovered(const JournalInfo& info, Actions* out) {
   while (!sessions_.empty())
     end(sessions_.begin()->first, Code::unavailable, "the hub's journal began a new incarnation",
         out);
+  departed_.clear();  // their positions are of another stream
 }
 
 void Delivery::policy_changed(std::shared_ptr<const Policy> policy, Actions* out) {
@@ -292,13 +309,13 @@ void Delivery::pump(LinkId link, Session& session, Now now, Actions* out) {
     if (Status status = add(session, *item, &batch); !status)
       return end(link, status.code(), status.message(), out);
     bool large_ended = item->entry->parts > 1 && session.cursor.part_no == 0;
-    if (batch.transactions != 0 && (batch.bytes >= limits::kBatchBytes ||
-                                    batch.frame.items.size() >= limits::kBatchParts || large_ended))
+    if (batch.parts != 0 && (batch.bytes >= limits::kBatchBytes ||
+                             batch.frame.items.size() >= limits::kBatchParts || large_ended))
       send(link, session, std::exchange(batch, {}), now, out);
   }
   bool overdue = session.passed != session.sent &&
                  now.monotonic - session.sent_at >= limits::kSpanFlush && has_credit(session);
-  if (batch.transactions != 0 || (overdue && session.cursor.part_no == 0))
+  if (batch.parts != 0 || (overdue && session.cursor.part_no == 0))
     send(link, session, std::move(batch), now, out);
 }
 
@@ -335,12 +352,14 @@ Status Delivery::add_part(Session& session, const ReadItem& item, bool filter_ro
   announce(session, entry.key(), batch);
   flush_spans(session, entry.key(), batch);
   batch->bytes += bytes->size();
-  ++batch->transactions;
+  ++batch->parts;
+  if (batch->oldest_us == 0) batch->oldest_us = entry.received_us;
   batch->frame.items.push_back(
       DeliverPart{entry.lsn, entry.prev, entry.content, entry.received_us, std::move(bytes)});
   if (item.part_no + 1 < entry.parts) {
     session.cursor = {entry.lsn, item.part_no + 1};
   } else {
+    ++batch->transactions;
     pass(session, entry);
   }
   return {};
@@ -361,7 +380,8 @@ void Delivery::announce(Session& session, const OriginEpoch& key, Batch* batch) 
   const Life* life = lives_->find(key.origin, key.epoch);
   if (!life) return;
   if (!life->info.parent.is_zero()) announce(session, {key.origin, life->info.parent}, batch);
-  batch->frame.items.push_back(
+  batch->frame.items.emplace_back(
+      std::in_place_type<DeliverRun>,
       DeliverRun{session.cursor.lsn, key.origin, life->info, {life->base, {}}});
 }
 
@@ -397,6 +417,11 @@ void Delivery::send(LinkId link, Session& session, Batch batch, Now now, Actions
   if (complete) session.sent = session.passed;
   batch.frame.complete = complete;
   batch.frame.position = session.passed;
+  if (batch.transactions != 0) {
+    session.in_flight.push_back(
+        {session.passed.lsn, batch.transactions, batch.oldest_us, now.monotonic});
+    session.in_flight_transactions += batch.transactions;
+  }
   out->push_back(Notice{Notice::Kind::delivered, session.peer.label(), "", "", batch.transactions,
                         batch.bytes});
   send_frame(link, session, std::move(batch.frame), out);
@@ -411,11 +436,9 @@ std::vector<SessionStatus> Delivery::status() const {
   std::vector<SessionStatus> out;
   for (const auto& [link, session] : sessions_) {
     if (session.state == Session::State::opened) continue;
-    EntryPtr applied = tail_.find(session.applied);
     out.push_back({session.peer, session.address, session.hello.subscribe, session.narrowed,
-                   session.sent.lsn, session.applied, session.durable,
-                   applied ? applied->received_us : 0, session.sent_bytes - session.consumed_bytes,
-                   session.hello.window_bytes});
+                   session.sent.lsn, session.applied, session.durable, lag(session),
+                   session.sent_bytes - session.consumed_bytes, session.hello.window_bytes});
   }
   return out;
 }

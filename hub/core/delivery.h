@@ -9,6 +9,7 @@
 // Pure: events in, actions out. One thread.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -23,12 +24,23 @@
 
 namespace oltp20::hub {
 
+// How far a destination is behind: what was sent to it and not yet applied, and what of the stream
+// it has not been looked through for yet.
+struct Lag {
+  std::uint64_t transactions = 0;
+  std::int64_t oldest_us = 0;  // wall clock of the hub when the oldest of them came; 0: none, or it
+                               // is being read and not known yet
+};
+struct DepartedStatus {
+  std::string name;
+  Lag lag;
+};
 struct SessionStatus {
   Identity peer;
   std::string address;
   std::vector<std::string> subscribe, narrowed;
   Lsn sent = 0, applied = 0, durable = 0;
-  std::int64_t applied_received_us = 0;  // when the entry at `applied` came to this hub; 0: unknown
+  Lag lag;
   std::uint64_t in_flight_bytes = 0, window_bytes = 0;
 };
 
@@ -51,9 +63,18 @@ class Delivery {
   void flush(Now now, Actions* out);
 
   std::vector<SessionStatus> status() const;
+  // Destinations that were attached since this hub started and are not now, at most
+  // limits::kDepartedSpokes: their lag goes on growing.
+  std::vector<DepartedStatus> departed() const;
   std::size_t tail_bytes() const { return tail_.bytes(); }
 
  private:
+  struct Sent {
+    Lsn upto = 0;
+    std::uint64_t transactions = 0;
+    std::int64_t oldest_us = 0;
+    Micros at = 0;  // monotonic
+  };
   struct Session {
     Identity peer;
     std::string address;
@@ -75,13 +96,27 @@ class Delivery {
     std::size_t page_at = 0;
     std::uint64_t sent_bytes = 0, consumed_bytes = 0;
     Lsn applied = 0, durable = 0;
+    // Batches that were sent with transactions and are not applied; the window bounds them.
+    std::deque<Sent> in_flight;
+    std::uint64_t in_flight_transactions = 0;
   };
   struct Batch {
     DeliverBatch frame;
     std::size_t bytes = 0;
-    std::uint64_t transactions = 0;
+    std::size_t parts = 0;
+    std::uint64_t transactions = 0;  // of which the last part is in it
+    std::int64_t oldest_us = 0;      // when the first of them came to this hub
+  };
+  struct Departed {
+    Lsn upto = 0;                // what it has, or does not want
+    std::int64_t oldest_us = 0;  // when the first entry behind it came; 0: there is none
+    Micros since = 0;            // monotonic
   };
 
+  void acknowledged(LinkId link, Session& session, const DeliverAck& ack, Now now, Actions* out);
+  Lag lag(const Session& session) const;
+  void depart(const Session& session);
+  void note_departed(Now now);
   void hello(LinkId link, Session& session, const DeliverHello& frame, Actions* out);
   Status check_hello(LinkId link, const Session& session, const DeliverHello& frame, Actions* out);
   void known(LinkId link, Session& session, const DeliverKnown& frame, Now now, Actions* out);
@@ -113,6 +148,8 @@ class Delivery {
   std::shared_ptr<const Policy> policy_;
   std::map<LinkId, Session> sessions_;
   Tail tail_;
+  std::map<std::string, Departed> departed_;  // by name
+  Micros now_ = 0;                            // of the last time_passed()
 };
 
 }  // namespace oltp20::hub

@@ -117,17 +117,26 @@ struct ReadPages {
   ReadCursor from;
   std::size_t max_bytes = 0;
 };
+// Of one transaction that is durable now, for histograms.
+struct TransactionTimes {
+  std::int64_t sent_at_us = 0;   // its newest row, by the origin's wall clock; 0: it has no rows
+  std::int64_t received_us = 0;  // when it was whole here, by the hub's
+  Micros journal_us = 0;         // from then to its durability
+};
 // Something a person may want to know; the broker logs and counts it.
 struct Notice {
   enum class Kind {
     attached,
     detached,
     link_refused,
-    transaction_refused,
-    journaled,
+    received,             // whole transactions, bytes
+    discarded,            // transactions that followed a refused one
+    transaction_refused,  // transactions = 1, bytes
+    journaled,            // transactions, bytes, times
     journal_failed,
     journal_recovered,
-    delivered,
+    delivered,  // transactions, bytes
+    confirmed,  // transactions, latency_us since they were sent to the destination
     narrowed,
     restarted,
   };
@@ -136,7 +145,8 @@ struct Notice {
   std::string reason;  // a code of few values, fit for a metric's label
   std::string text;    // the sentence
   std::uint64_t transactions = 0, bytes = 0;
-  Micros latency_us = 0;  // journaled: of the group's oldest transaction, since it was received
+  Micros latency_us = 0;
+  std::vector<TransactionTimes> times = {};
 };
 
 using Action = std::variant<SendForward, SendDeliver, Consumed, CloseLink, AppendGroup,

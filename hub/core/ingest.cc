@@ -174,7 +174,6 @@ void Ingest::begin(LinkId link, Session& session, const ForwardBegin& frame, Now
         open_run(session, ancestors[i], (i == 0 ? session.epoch : ancestors[i - 1]).fork, now);
     open_run(session, session.epoch, frame.base, now);
   }
-  if (pending_.oldest == 0) pending_.oldest = now.monotonic;
   session.state = Session::State::streaming;
 }
 
@@ -213,9 +212,16 @@ void Ingest::parts(LinkId link, Session& session, const ForwardParts& frame, Now
                    Actions* out) {
   if (session.state != Session::State::streaming)
     return end(link, Code::invalid, "parts before begin", out);
+  count_ = {};
+  Status status;
   for (const std::string& bytes : frame.parts)
-    if (Status status = part(link, session, bytes, now, out); !status)
-      return end(link, status.code(), status.message(), out);
+    if (status = part(link, session, bytes, now, out); !status) break;
+  const std::string who = session.peer.label();
+  if (count_.bytes != 0)
+    out->push_back(Notice{Notice::Kind::received, who, "", "", count_.transactions, count_.bytes});
+  if (count_.discarded != 0)
+    out->push_back(Notice{Notice::Kind::discarded, who, "", "", count_.discarded});
+  if (!status) return end(link, status.code(), status.message(), out);
   // A sender is read on only while the next group has room: that is the backpressure.
   if (pending_.bytes < limits::kGroupBytes) {
     out->push_back(Consumed{link, 1});
@@ -224,12 +230,14 @@ void Ingest::parts(LinkId link, Session& session, const ForwardParts& frame, Now
   }
 }
 
-bool Ingest::discard_while_refused(Session& session, const PartView& part) const {
+bool Ingest::discard_while_refused(Session& session, const PartView& part) {
   if (!session.refused) return false;
-  if (part.header.seq == *session.refused && part.header.tombstone) {
+  bool refused = part.header.seq == *session.refused;
+  if (refused && part.header.tombstone) {
     session.refused.reset();
     return false;
   }
+  if (!refused && part.last) ++count_.discarded;
   return true;
 }
 
@@ -241,9 +249,9 @@ Status Ingest::part(LinkId link, Session& session, const std::string& bytes, Now
   if (part.header.origin != session.peer.name || part.header.epoch != session.epoch.id)
     return Status(Code::denied, "a transaction of " + part.header.origin + " on the link of " +
                                     session.peer.label());
-  Share& share = pending_.shares[link];
-  share.bytes += bytes.size();
-  if (pending_.oldest == 0) pending_.oldest = now.monotonic;
+  pending_.shares[link] += bytes.size();
+  count_.bytes += bytes.size();
+  count_.transactions += part.last;
   if (discard_while_refused(session, part)) return {};
   Seq next = lives_.find(session.peer.name, session.epoch.id)->accepted.seq + 1;
   if (part.header.seq != next)
@@ -254,7 +262,7 @@ Status Ingest::part(LinkId link, Session& session, const std::string& bytes, Now
   if (session.open->refused()) {
     refuse(link, session, part, out);
   } else {
-    accept(link, session, part, bytes, now);
+    accept(session, part, bytes, now);
   }
   return {};
 }
@@ -266,12 +274,11 @@ void Ingest::refuse(LinkId link, Session& session, const PartView& part, Actions
   out->push_back(SendForward{link, ForwardRefusal{part.header.seq, refused.code, refused.reason}});
   out->push_back(Notice{Notice::Kind::transaction_refused, session.peer.label(), refused.code,
                         "transaction " + std::to_string(part.header.seq) + ": " + refused.reason, 1,
-                        part.bytes.size()});
+                        session.open->bytes()});
   session.open.reset();
 }
 
-void Ingest::accept(LinkId link, Session& session, const PartView& part, const std::string& bytes,
-                    Now now) {
+void Ingest::accept(Session& session, const PartView& part, const std::string& bytes, Now now) {
   OriginEpoch key{session.peer.name, session.epoch.id};
   bool single = part.last && part.part_no == 0;
   if (!single) {
@@ -292,7 +299,7 @@ void Ingest::accept(LinkId link, Session& session, const PartView& part, const s
   if (single) entry.part = bytes;
   life->accepted = {entry.seq, entry.chain};
   append_entry(std::move(entry));
-  ++pending_.shares[link].transactions;
+  pending_.arrivals.push_back({session.open->newest_us(), now.wall, now.monotonic});
   session.open.reset();
 }
 
@@ -324,21 +331,27 @@ std::vector<EntryPtr> Ingest::group_done(const Status& status, Now now, Actions*
     life->durable_lsn = entry->lsn;
     durable_head_ = {incarnation_, entry->lsn, entry->stream};
   }
-  std::uint64_t transactions = 0, bytes = 0;
-  for (const auto& [link, share] : batch.shares) {
-    transactions += share.transactions;
-    bytes += share.bytes;
+  for (const auto& [link, bytes] : batch.shares) {
     auto at = sessions_.find(link);
     if (at == sessions_.end()) continue;
-    at->second.consumed_bytes += share.bytes;
+    at->second.consumed_bytes += bytes;
     acknowledge(link, at->second, out);
   }
   for (auto& [link, session] : sessions_)
     if (session.state == Session::State::settling) welcome(link, session, out);
-  if (transactions != 0)
-    out->push_back(Notice{Notice::Kind::journaled, "", "", "", transactions, bytes,
-                          now.monotonic - batch.oldest});
+  if (!batch.arrivals.empty()) out->push_back(journaled(batch, now));
   return std::move(batch.group.entries);
+}
+
+Notice Ingest::journaled(const Batch& batch, Now now) {
+  Notice notice{Notice::Kind::journaled};
+  notice.transactions = batch.arrivals.size();
+  for (const EntryPtr& entry : batch.group.entries) notice.bytes += entry->bytes;
+  notice.times.reserve(batch.arrivals.size());
+  for (const Arrival& arrival : batch.arrivals)
+    notice.times.push_back(
+        {arrival.sent_at_us, arrival.received_us, now.monotonic - arrival.received});
+  return notice;
 }
 
 void Ingest::acknowledge(LinkId link, Session& session, Actions* out) {
@@ -388,7 +401,9 @@ void Ingest::policy_changed(std::shared_ptr<const Policy> policy) {
 
 IngestStatus Ingest::status() const {
   std::uint64_t pending = pending_.bytes + (under_way_ ? under_way_->bytes : 0);
-  return {sessions_.size(), pending, journal_fault_.empty(), journal_fault_};
+  std::size_t attached = 0;
+  for (const auto& [link, session] : sessions_) attached += session.state != Session::State::opened;
+  return {attached, pending, journal_fault_.empty(), journal_fault_};
 }
 
 std::map<std::string, std::string> Ingest::attached() const {

@@ -64,16 +64,20 @@ class Ingest {
     std::uint64_t acknowledged_bytes = 0;  // of those, told to the origin
     std::size_t parked_frames = 0;         // taken, but the sender is held back
   };
-  // What one session has in a group.
-  struct Share {
-    std::uint64_t bytes = 0;
-    std::size_t transactions = 0;
+  // A transaction in a group, until it is durable.
+  struct Arrival {
+    std::int64_t sent_at_us = 0, received_us = 0;  // wall clocks, of the origin and of this hub
+    Micros received = 0;                           // monotonic
   };
   struct Batch {
     Group group;
-    std::map<LinkId, Share> shares;
+    std::map<LinkId, std::uint64_t> shares;  // bytes that came on each link
     std::size_t bytes = 0;
-    Micros oldest = 0;  // monotonic time of its first part
+    std::vector<Arrival> arrivals;
+  };
+  // What one frame brought.
+  struct Count {
+    std::uint64_t transactions = 0, bytes = 0, discarded = 0;
   };
 
   void hello(LinkId link, Session& session, const ForwardHello& frame, Actions* out);
@@ -82,10 +86,9 @@ class Ingest {
   void begin(LinkId link, Session& session, const ForwardBegin& frame, Now now, Actions* out);
   void parts(LinkId link, Session& session, const ForwardParts& frame, Now now, Actions* out);
   Status part(LinkId link, Session& session, const std::string& bytes, Now now, Actions* out);
-  bool discard_while_refused(Session& session, const PartView& part) const;
+  bool discard_while_refused(Session& session, const PartView& part);
   void refuse(LinkId link, Session& session, const PartView& part, Actions* out);
-  void accept(LinkId link, Session& session, const PartView& part, const std::string& bytes,
-              Now now);
+  void accept(Session& session, const PartView& part, const std::string& bytes, Now now);
   // Journals where an (origin, epoch) begins.
   void open_run(const Session& session, const EpochInfo& life, ChainPosition base, Now now);
   // Parts of transactions that did not come whole, in the open group and in the journal.
@@ -93,6 +96,7 @@ class Ingest {
   void append_entry(Entry entry);
   void acknowledge(LinkId link, Session& session, Actions* out);
   void end(LinkId link, Code code, const std::string& reason, Actions* out);
+  static Notice journaled(const Batch& batch, Now now);
   void journal_failed(const Status& status, Now now, Actions* out);
 
   const std::string hub_;
@@ -102,6 +106,7 @@ class Ingest {
   std::map<LinkId, Session> sessions_;
   StreamPosition accepted_head_, durable_head_;
   Batch pending_;
+  Count count_;  // of the frame that is being taken
   std::optional<Batch> under_way_;
   std::string journal_fault_;  // empty: it works
 };

@@ -1,5 +1,7 @@
 #include "hub/core/transaction_check.h"
 
+#include <algorithm>
+
 #include "common/base/limits.h"
 #include "common/base/subject.h"
 
@@ -77,6 +79,7 @@ void TransactionCheck::check_row(const RowSlice& slice, PublishRights& rights) {
     return;
   }
   const MessageRow& row = *parsed;
+  newest_us_ = std::max(newest_us_, row.sent_at_us);
   std::size_t size =
       (row.payload ? row.payload->size() : 0) + (row.headers ? row.headers->size() : 0);
   if (size > limits::kRowBytes) {
@@ -89,7 +92,7 @@ void TransactionCheck::check_row(const RowSlice& slice, PublishRights& rights) {
     refused_ = {"type_denied", "the hub's policy does not let spoke/" + header_->origin +
                                    " publish type " + std::string(row.type) +
                                    ": add it to a [[rule]] of policy.toml, reload, then "
-                                   "oltp20.resend_rejected()"};
+                                   "insert the rows again"};
   } else if (row.destination && !rights.knows_destination(*row.destination)) {
     refused_ = {"destination_unknown",
                 "the hub's policy names no destination " + std::string(*row.destination) +

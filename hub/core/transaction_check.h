@@ -46,6 +46,9 @@ class TransactionCheck {
 
   bool started() const { return parts_ > 0; }
   std::uint32_t parts() const { return parts_; }
+  std::uint64_t bytes() const { return bytes_; }
+  // When the newest row so far was written, by the origin's wall clock; 0: there is none.
+  std::int64_t newest_us() const { return newest_us_; }
   const std::optional<RefusedTransaction>& refused() const { return refused_; }
   // After the last part: fills what the entry says of the transaction.
   void describe(Entry* entry);
@@ -60,6 +63,7 @@ class TransactionCheck {
   std::uint32_t parts_ = 0;
   std::uint32_t rows_ = 0;
   std::uint64_t bytes_ = 0;
+  std::int64_t newest_us_ = 0;
   std::set<std::string, std::less<>> types_, destinations_;
 };
 

@@ -74,7 +74,10 @@ std::string list(const json& items, const Row& header, Row (*row)(const json&)) 
 
 Row spoke_row(const json& spoke) {
   const json none = json::object();
-  const json& deliver = spoke.contains("deliver") ? spoke["deliver"] : none;
+  // Of who is away only the lag is known.
+  const json& deliver = spoke.contains("deliver") ? spoke["deliver"]
+                        : spoke.contains("away")  ? spoke["away"]
+                                                  : none;
   return {field(spoke, "name"),          spoke.contains("forward") ? "yes" : "no",
           field(spoke, "journaled_seq"), spoke.contains("deliver") ? "yes" : "no",
           field(deliver, "applied_lsn"), field(deliver, "lag_transactions"),

@@ -51,6 +51,22 @@ DestinationStatus DestinationLoop::status() const {
   return status_;
 }
 
+LinkStatus DestinationLoop::link_status() const {
+  MutexLock lock(status_mutex_);
+  return link_status_;
+}
+
+// Whether the database is open.
+bool DestinationLoop::publish_status() {
+  DestinationStatus status = destination_.status();
+  const bool database_open = status.database_open;
+  LinkStatus link = client_ ? client_->status() : LinkStatus{};
+  MutexLock lock(status_mutex_);
+  status_ = std::move(status);
+  link_status_ = link;
+  return database_open;
+}
+
 void DestinationLoop::run() {
   while (!stopping_) {
     Now now = time_now();
@@ -62,12 +78,7 @@ void DestinationLoop::run() {
     bool more = destination_.work(now, &actions);
     bool acted = !actions.empty();
     carry_out(std::move(actions));
-    DestinationStatus status = destination_.status();
-    const bool database_open = status.database_open;
-    {
-      MutexLock lock(status_mutex_);
-      status_ = std::move(status);
-    }
+    const bool database_open = publish_status();
     if (more || acted) continue;
     Micros wait = std::clamp<Micros>(destination_.wake_at() - now.monotonic, 0, kLongestWait);
     mailbox_.wait(database_open ? inbox_->notification_socket() : -1, wait);
@@ -93,6 +104,7 @@ void DestinationLoop::take_events(Now now, DestinationActions* out) {
                posted.event);
   }
   if (client_ && frames > 0) client_->consumed(frames);
+  if (frames > 0) publish_status();  // the database may take long now; what came waits
 }
 
 void DestinationLoop::carry_out(DestinationActions actions) {

@@ -32,6 +32,7 @@ class DestinationLoop {
   void stop();
   // Any thread: as of the loop's last round.
   DestinationStatus status() const;
+  LinkStatus link_status() const;
   Micros last_round_us() const { return last_round_us_; }
 
  private:
@@ -48,6 +49,7 @@ class DestinationLoop {
   class Handler;
 
   void run();
+  bool publish_status();
   void take_events(Now now, DestinationActions* out);
   void carry_out(DestinationActions actions);
   void connect(std::size_t hub);
@@ -64,6 +66,7 @@ class DestinationLoop {
   std::atomic<Micros> last_round_us_{0};
   mutable Mutex status_mutex_;
   DestinationStatus status_ OLTP20_GUARDED_BY(status_mutex_);
+  LinkStatus link_status_ OLTP20_GUARDED_BY(status_mutex_);
   std::thread thread_;
 };
 

@@ -51,6 +51,22 @@ OriginStatus OriginLoop::status() const {
   return status_;
 }
 
+LinkStatus OriginLoop::link_status() const {
+  MutexLock lock(status_mutex_);
+  return link_status_;
+}
+
+// Whether the database is open.
+bool OriginLoop::publish_status() {
+  OriginStatus status = origin_.status();
+  const bool database_open = status.database_open;
+  LinkStatus link = client_ ? client_->status() : LinkStatus{};
+  MutexLock lock(status_mutex_);
+  status_ = std::move(status);
+  link_status_ = link;
+  return database_open;
+}
+
 void OriginLoop::run() {
   while (!stopping_) {
     Now now = time_now();
@@ -61,12 +77,7 @@ void OriginLoop::run() {
     bool more = origin_.work(now, &actions);
     bool acted = !actions.empty();
     carry_out(std::move(actions));
-    OriginStatus status = origin_.status();
-    const bool database_open = status.database_open;
-    {
-      MutexLock lock(status_mutex_);
-      status_ = std::move(status);
-    }
+    const bool database_open = publish_status();
     if (more || acted) continue;
     Micros wait = std::clamp<Micros>(origin_.wake_at() - now.monotonic, 0, kLongestWait);
     mailbox_.wait(database_open ? outbox_->notification_socket() : -1, wait);

@@ -33,6 +33,7 @@ class OriginLoop {
   void stop();
   // Any thread: as of the loop's last round.
   OriginStatus status() const;
+  LinkStatus link_status() const;
   Micros last_round_us() const { return last_round_us_; }
 
  private:
@@ -49,6 +50,7 @@ class OriginLoop {
   class Handler;
 
   void run();
+  bool publish_status();
   void take_events(Now now, OriginActions* out);
   void carry_out(OriginActions actions);
   void connect(std::size_t hub);
@@ -65,6 +67,7 @@ class OriginLoop {
   std::atomic<Micros> last_round_us_{0};
   mutable Mutex status_mutex_;
   OriginStatus status_ OLTP20_GUARDED_BY(status_mutex_);
+  LinkStatus link_status_ OLTP20_GUARDED_BY(status_mutex_);
   std::thread thread_;
 };
 

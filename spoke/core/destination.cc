@@ -61,7 +61,7 @@ void Destination::database_changed(Now now) {
 void Destination::drop_link(Now now, DestinationActions* out) {
   abort_large();
   batches_.clear();
-  queued_bytes_ = 0;
+  queued_bytes_ = queued_transactions_ = 0;
   if (link_ == Link::none) return;
   out->push_back(DisconnectDeliver{});
   link_ = Link::none;
@@ -121,6 +121,7 @@ void Destination::link_received(DeliverDown frame, Now now, DestinationActions* 
   } else if (auto* down = std::get_if<DeliverBatch>(&frame)) {
     if (link_ != Link::streaming) return;
     queued_bytes_ += window_cost(*down);
+    queued_transactions_ += transactions_in(*down);
     batches_.push_back(std::move(*down));
     if (queued_bytes_ > limits::kDeliverWindowBytes + 2 * limits::kFrameBytes)
       link_closed(protocol_error("more than the window of " +
@@ -247,6 +248,19 @@ Micros Destination::wake_at() const {
   return look ? look_at_ : std::numeric_limits<Micros>::max();
 }
 
+std::uint64_t Destination::transactions_in(const DeliverBatch& batch) {
+  return static_cast<std::uint64_t>(std::ranges::count_if(batch.items, [](const DeliverItem& item) {
+    return std::holds_alternative<DeliverPart>(item);
+  }));
+}
+
+std::int64_t Destination::oldest_queued_us() const {
+  for (const DeliverBatch& batch : batches_)
+    for (const DeliverItem& item : batch.items)
+      if (const auto* part = std::get_if<DeliverPart>(&item)) return part->received_us;
+  return 0;
+}
+
 DestinationStatus Destination::status() const {
   DestinationStatus out;
   out.database_open = open_;
@@ -256,6 +270,8 @@ DestinationStatus Destination::status() const {
   out.marks = marks_.size();
   out.held_back = held_back_.size();
   out.queued_bytes = queued_bytes_;
+  out.queued_transactions = queued_transactions_;
+  if (queued_transactions_ != 0) out.oldest_us = oldest_queued_us();
   out.narrowed = narrowed_;
   out.trouble = trouble_;
   return out;

@@ -48,9 +48,9 @@ struct DestinationNotice {
     database_lost,
     attached,
     link_lost,
-    applied,      // transactions, bytes, latency_us since the newest was written at its origin
+    applied,      // transactions, bytes, sent_at_us; in one commit
     duplicate,    // transactions
-    dead_letter,  // transactions = 1
+    dead_letter,  // transactions = 1, bytes
     gap,
     restarted,
     narrowed,
@@ -59,7 +59,7 @@ struct DestinationNotice {
   Kind kind;
   std::string text;
   std::uint64_t transactions = 0, bytes = 0;
-  Micros latency_us = 0;
+  std::vector<std::int64_t> sent_at_us = {};  // wall clock, of each transaction's newest row
 };
 using DestinationAction =
     std::variant<ConnectDeliver, SendDown, DisconnectDeliver, DestinationNotice>;
@@ -72,6 +72,8 @@ struct DestinationStatus {
   StreamPosition position;
   std::size_t marks = 0, held_back = 0;
   std::uint64_t queued_bytes = 0;
+  std::uint64_t queued_transactions = 0;  // received and not applied; of a large one each part
+  std::int64_t oldest_us = 0;             // hub's wall clock, when the first of them came to it; 0
   std::vector<std::string> narrowed;
   std::string trouble;
 };
@@ -97,7 +99,6 @@ class Destination {
     std::map<OriginEpoch, std::size_t> mark_of;                // index in group.marks
     std::vector<std::shared_ptr<const std::string>> contents;  // of each transaction
     std::uint64_t bytes = 0, duplicates = 0;
-    std::int64_t newest_us = 0;
     bool empty() const { return group.marks.empty() && group.epochs.empty() && group.gaps.empty(); }
   };
   // A large transaction that is being written as its parts come: its rows, or, when the database
@@ -154,6 +155,7 @@ class Destination {
                            DestinationActions* out);
   static bool may_be_its_own_fault(const Status& status);
   std::string held_back_text(const OriginEpoch& key, Seq seq, const Status& why) const;
+  static DestinationNotice applied(const ApplyGroup& group, std::uint64_t bytes);
   Status put_aside(const IncomingTransaction& transaction, std::string content,
                    const MarkMove& mark, const Status& why, DestinationActions* out);
 
@@ -168,6 +170,8 @@ class Destination {
   void refuse_large(const Status& why, Now now, DestinationActions* out);
 
   void acknowledge(DestinationActions* out);
+  static std::uint64_t transactions_in(const DeliverBatch& batch);
+  std::int64_t oldest_queued_us() const;
   Status look_after(Now now, DestinationActions* out);
 
   const DestinationOptions options_;
@@ -191,7 +195,7 @@ class Destination {
   std::string hub_;
   Micros streaming_since_ = 0;
   std::deque<DeliverBatch> batches_;
-  std::uint64_t queued_bytes_ = 0;
+  std::uint64_t queued_bytes_ = 0, queued_transactions_ = 0;
   std::uint64_t consumed_bytes_ = 0;
   StreamPosition before_;  // the stream's position in front of the batch that is being added
   std::optional<Large> large_;

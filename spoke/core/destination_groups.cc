@@ -37,6 +37,7 @@ bool Destination::apply_some(Now now, DestinationActions* out) {
     DeliverBatch batch = std::move(batches_.front());
     batches_.pop_front();
     std::uint64_t cost = window_cost(batch);
+    queued_transactions_ -= transactions_in(batch);
     before_ = position;
     if (Status status = add_batch(batch, &building, now, out); !status) {
       if (status.code() == Code::corrupt) {
@@ -121,10 +122,7 @@ Destination::Admission Destination::admit(const OriginEpoch& key, Seq prev, Seq 
   if (held_back_.contains(key)) return Admission::held_back;
   std::optional<Seq> mark = mark_of(key, *building);
   if (!mark) return admit_life(key, building, out);
-  if (*mark >= to) {
-    ++building->duplicates;
-    return Admission::duplicate;
-  }
+  if (*mark >= to) return Admission::duplicate;
   if (prev <= *mark) return Admission::apply;
   hold_back(key, *mark, prev,
             "transactions " + std::to_string(*mark + 1) + " to " + std::to_string(prev) +
@@ -210,7 +208,9 @@ Status Destination::add_small(const DeliverPart& part, const PartView& view, Bui
     return protocol_error("the content hash of transaction " + std::to_string(view.header.seq) +
                           " of spoke/" + view.header.origin + " does not match its rows");
   OriginEpoch key{view.header.origin, view.header.epoch};
-  if (admit(key, part.prev, view.header.seq, building, out) != Admission::apply) return {};
+  Admission admission = admit(key, part.prev, view.header.seq, building, out);
+  building->duplicates += admission == Admission::duplicate;
+  if (admission != Admission::apply) return {};
   move_mark(key, part.prev, view.header.seq, building);
   building->bytes += part.bytes->size();
   Result<IncomingTransaction> transaction = rows_of(view);
@@ -225,23 +225,22 @@ Status Destination::add_small(const DeliverPart& part, const PartView& view, Bui
   }
   if (transaction->rows.empty()) return {};
   transaction->overlaps = overlaps_of(view);
-  building->newest_us = std::max(building->newest_us, transaction->rows.back().row.sent_at_us);
   building->group.transactions.push_back(std::move(*transaction));
   building->group.keep_alive.push_back(part.bytes);
   building->contents.push_back(part.bytes);
   return {};
 }
 
-Status Destination::commit(Building* building, const StreamPosition& position, Now now,
+Status Destination::commit(Building* building, const StreamPosition& position, Now,
                            DestinationActions* out) {
   ApplyGroup& group = building->group;
   group.expected_position = position_;
   group.position = position;
   Status status = inbox_.apply(group);
-  if (!status && !group.transactions.empty() &&
-      (status.code() == Code::invalid ||
-       (may_be_its_own_fault(status) && failed_groups_ >= limits::kTransientRetries)))
-    status = commit_one_by_one(building, position, out);
+  bool apart = !status && !group.transactions.empty() &&
+               (status.code() == Code::invalid ||
+                (may_be_its_own_fault(status) && failed_groups_ >= limits::kTransientRetries));
+  if (apart) status = commit_one_by_one(building, position, out);
   if (!status) {
     ++failed_groups_;
     return status;
@@ -252,14 +251,24 @@ Status Destination::commit(Building* building, const StreamPosition& position, N
   for (const MarkMove& move : group.marks)
     marks_[{move.origin, move.epoch}] = {move.origin, move.epoch, move.base, move.next};
   for (const DeadLetter& letter : group.dead_letters)
-    out->push_back(DestinationNotice{DestinationNotice::Kind::dead_letter, letter.error, 1});
+    out->push_back(DestinationNotice{DestinationNotice::Kind::dead_letter, letter.error, 1,
+                                     letter.parts.front().size()});
   if (building->duplicates != 0)
     out->push_back(DestinationNotice{DestinationNotice::Kind::duplicate, "", building->duplicates});
-  if (!group.transactions.empty())
-    out->push_back(DestinationNotice{DestinationNotice::Kind::applied, "",
-                                     group.transactions.size(), building->bytes,
-                                     now.wall - building->newest_us});
+  if (!apart && !group.transactions.empty()) {
+    std::uint64_t bytes = 0;
+    for (const auto& content : building->contents) bytes += content->size();
+    out->push_back(applied(group, bytes));
+  }
   return {};
+}
+
+DestinationNotice Destination::applied(const ApplyGroup& group, std::uint64_t bytes) {
+  DestinationNotice notice{DestinationNotice::Kind::applied, "", group.transactions.size(), bytes};
+  notice.sent_at_us.reserve(group.transactions.size());
+  for (const IncomingTransaction& transaction : group.transactions)
+    notice.sent_at_us.push_back(transaction.rows.back().row.sent_at_us);
+  return notice;
 }
 
 // Whether an error that may pass can be one transaction's: not a full disk, not a lost connection.
@@ -306,6 +315,7 @@ Status Destination::commit_one_by_one(Building* building, const StreamPosition& 
     one.transactions = {transaction};
     one.marks = {mark};
     Status status = inbox_.apply(one);
+    if (status) out->push_back(applied(one, building->contents[i]->size()));
     if (!status && status.code() == Code::invalid) {
       status = put_aside(transaction, *building->contents[i], mark, status, out);
     } else if (!status && may_be_its_own_fault(status)) {
@@ -348,7 +358,8 @@ Status Destination::put_aside(const IncomingTransaction& transaction, std::strin
   OLTP20_TRY(inbox_.apply(one));
   out->push_back(DestinationNotice{
       DestinationNotice::Kind::dead_letter,
-      refusal_text({transaction.origin, transaction.epoch}, transaction.seq, why), 1});
+      refusal_text({transaction.origin, transaction.epoch}, transaction.seq, why), 1,
+      one.dead_letters.front().parts.front().size()});
   return {};
 }
 

@@ -107,8 +107,9 @@ Status Destination::end_large(const DeliverPart& part, const StreamPosition& nex
   applied_ = next.lsn;
   marks_[large.key] = {large.key.origin, large.key.epoch, large.mark.base, large.mark.next};
   if (large.becomes == Large::Becomes::rows) {
-    out->push_back(DestinationNotice{DestinationNotice::Kind::applied, "", 1, large.bytes,
-                                     now.wall - large.newest_us});
+    DestinationNotice notice{DestinationNotice::Kind::applied, "", 1, large.bytes};
+    notice.sent_at_us.push_back(large.newest_us);
+    out->push_back(std::move(notice));
   } else {
     out->push_back(DestinationNotice{DestinationNotice::Kind::dead_letter,
                                      refusal_text(large.key, large.seq, refused_[large.key].why), 1,

@@ -43,6 +43,8 @@ void Origin::open_database(Now now, OriginActions* out) {
     return database_failed(status, now, out);
   if (state_.stable.seq == 0) state_.stable = {0, origin_chain_start(options_.spoke, state_.epoch)};
   checkpointed_ = state_.stable;
+  if (journaled_.seq < state_.stable.seq || state_.last_tick.last < journaled_.seq)
+    journaled_ = state_.stable;
   out->push_back(OriginNotice{OriginNotice::Kind::database_open,
                               "epoch " + to_hex(state_.epoch.id) + ", captured up to " +
                                   std::to_string(state_.last_tick.last) + ", confirmed up to " +
@@ -170,6 +172,7 @@ void Origin::welcome(const ForwardWelcome& frame, Now now, OriginActions* out) {
   if (Status status = source_->seek(sent_.seq + 1, state_.last_tick.last); !status)
     return database_failed(status, now, out);
   in_flight_.clear();
+  half_sent_ = {};
   sent_bytes_ = consumed_bytes_ = 0;
   window_bytes_ = std::min<std::uint64_t>(frame.window_bytes, limits::kForwardWindowBytes);
   link_ = Link::streaming;
@@ -234,12 +237,10 @@ Status Origin::begin_epoch(Seq bound, Seq network_has, const std::string& why) {
 
 void Origin::acknowledged(const ForwardAck& frame, Now now, OriginActions* out) {
   consumed_bytes_ = std::clamp(frame.consumed_bytes, consumed_bytes_, sent_bytes_);
-  std::uint64_t transactions = 0;
-  std::int64_t oldest_us = 0;
+  OriginNotice notice{OriginNotice::Kind::journaled, ""};
   while (!in_flight_.empty() && in_flight_.front().position.seq <= frame.journaled) {
     journaled_ = in_flight_.front().position;
-    if (oldest_us == 0) oldest_us = in_flight_.front().sent_at_us;
-    ++transactions;
+    notice.sent_at_us.push_back(in_flight_.front().sent_at_us);
     in_flight_.pop_front();
   }
   if (frame.journaled != journaled_.seq || frame.chain != journaled_.chain) {
@@ -248,9 +249,8 @@ void Origin::acknowledged(const ForwardAck& frame, Now now, OriginActions* out) 
     out->push_back(OriginNotice{OriginNotice::Kind::stalled, trouble_});
     return drop_link(now, out);
   }
-  if (transactions != 0)
-    out->push_back(OriginNotice{OriginNotice::Kind::journaled, "", transactions, 0,
-                                oldest_us == 0 ? 0 : now.wall - oldest_us});
+  notice.transactions = notice.sent_at_us.size();
+  if (notice.transactions != 0) out->push_back(std::move(notice));
 }
 
 Status Origin::refused(const ForwardRefusal& frame, Now now, OriginActions* out) {
@@ -263,14 +263,19 @@ Status Origin::refused(const ForwardRefusal& frame, Now now, OriginActions* out)
     return {};
   }
   std::uint64_t xid = half_sent ? 0 : at->xid;
+  std::uint64_t bytes = half_sent ? half_sent_.bytes : at->bytes;
   Rejection rejection{frame.seq, frame.code, frame.reason};
   OLTP20_TRY(outbox_.record_rejection(state_.epoch.id, rejection, xid));
   source_->reject(rejection);
   in_flight_.erase(at, in_flight_.end());
+  half_sent_ = {};
   sent_ = before;
-  out->push_back(OriginNotice{
+  OriginNotice notice{
       OriginNotice::Kind::rejected,
-      "transaction " + std::to_string(frame.seq) + ": " + frame.code + ": " + frame.reason, 1});
+      "transaction " + std::to_string(frame.seq) + ": " + frame.code + ": " + frame.reason, 1,
+      bytes};
+  notice.reason = frame.code;
+  out->push_back(std::move(notice));
   return source_->seek(frame.seq, state_.last_tick.last);
 }
 
@@ -285,6 +290,8 @@ Result<bool> Origin::forward(Now, OriginActions* out) {
     Piece& piece = **next;
     bytes += piece.part.size();
     sent_bytes_ += piece.part.size();
+    half_sent_.bytes += piece.part.size();
+    half_sent_.sent_at_us = piece.sent_at_us;
     frame.parts.push_back(std::move(piece.part));
     if (!piece.refused.empty())
       out->push_back(OriginNotice{OriginNotice::Kind::rejected,
@@ -292,7 +299,8 @@ Result<bool> Origin::forward(Now, OriginActions* out) {
                                   1, 0, 0, "too_large"});
     if (!piece.last) continue;
     sent_ = {piece.seq, origin_chain_next(sent_.chain, piece.content)};
-    in_flight_.push_back({sent_, piece.xid, piece.sent_at_us});
+    in_flight_.push_back({sent_, piece.xid, piece.sent_at_us, half_sent_.bytes});
+    half_sent_ = {};
     ++transactions;
   }
   if (frame.parts.empty()) return false;
@@ -312,7 +320,8 @@ Result<bool> Origin::capture(Now now, OriginActions* out) {
   }
   state_.last_tick = (*taken)->tick;
   out->push_back(OriginNotice{OriginNotice::Kind::captured, "",
-                              (*taken)->tick.last + 1 - (*taken)->tick.first});
+                              (*taken)->tick.last + 1 - (*taken)->tick.first, (*taken)->bytes,
+                              (*taken)->took_us});
   source_->extend(std::move(**taken));
   poll_step_ = 0;
   poll_at_ = now.monotonic;
@@ -400,6 +409,7 @@ OriginStatus Origin::status() const {
   out.stable = checkpointed_.seq;
   out.in_flight_bytes = sent_bytes_ - consumed_bytes_;
   out.window_bytes = window_bytes_;
+  out.oldest_us = in_flight_.empty() ? half_sent_.sent_at_us : in_flight_.front().sent_at_us;
   out.asleep = flag_set_;
   out.trouble = trouble_;
   return out;

@@ -44,10 +44,10 @@ struct OriginNotice {
     database_lost,
     attached,
     link_lost,
-    captured,   // transactions
+    captured,   // transactions, bytes, latency_us: the time that it took
     forwarded,  // transactions, bytes
-    journaled,  // transactions, latency_us since commit
-    rejected,   // transactions = 1
+    journaled,  // transactions, sent_at_us
+    rejected,   // transactions = 1, bytes, reason
     epoch_began,
     stalled,  // cannot go on until a person acts; repeated with each attempt
   };
@@ -55,7 +55,8 @@ struct OriginNotice {
   std::string text;
   std::uint64_t transactions = 0, bytes = 0;
   Micros latency_us = 0;
-  std::string reason = {};  // rejected: the code
+  std::string reason = {};                    // rejected: the code
+  std::vector<std::int64_t> sent_at_us = {};  // wall clock, of each transaction's newest row
 };
 using OriginAction = std::variant<ConnectForward, SendUp, DisconnectForward, OriginNotice>;
 using OriginActions = std::vector<OriginAction>;
@@ -67,6 +68,7 @@ struct OriginStatus {
   Epoch epoch;
   Seq tip = 0, sent = 0, journaled = 0, stable = 0;
   std::uint64_t in_flight_bytes = 0, window_bytes = 0;
+  std::int64_t oldest_us = 0;  // wall clock, of the oldest that was sent and is not journaled; 0
   bool asleep = false;
   std::string trouble;  // the last error, empty when all is well
 };
@@ -95,6 +97,7 @@ class Origin {
     ChainPosition position;
     std::uint64_t xid = 0;
     std::int64_t sent_at_us = 0;
+    std::uint64_t bytes = 0;
   };
 
   void open_database(Now now, OriginActions* out);
@@ -145,6 +148,8 @@ class Origin {
   ChainPosition sent_;       // behind the last whole transaction that was sent
   ChainPosition journaled_;  // confirmed by the hub
   std::deque<InFlight> in_flight_;
+  InFlight
+      half_sent_;  // the transaction whose last part is not sent yet: its newest row, its bytes
 
   // Waking.
   Micros poll_at_ = 0;

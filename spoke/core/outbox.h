@@ -86,6 +86,8 @@ struct OutboxState {
 struct TickResult {
   Tick tick;
   std::vector<PendingTransaction> head;  // the first page of its transactions
+  std::uint64_t bytes = 0;               // payloads and headers of all of them, for metrics
+  Micros took_us = 0;                    // how long it took, for metrics
 };
 
 class Outbox {

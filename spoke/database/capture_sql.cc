@@ -34,19 +34,21 @@ std::string take_tick_sql(bool wal_visible) {
          "pending as materialized (" +
          grouped("") +
          "), "
-         "total as (select count(*) as transactions from pending), "
+         "total as (select count(*) as transactions, coalesce(sum(bytes), 0)::bigint as volume "
+         "from pending), "
          "taken as (insert into oltp20.tick (number, epoch, previous, snapshot, first, last, "
          "system_identifier, timeline, wal_lsn) "
          "select number + 1, epoch, snapshot, pg_current_snapshot(), last + 1, "
          "last + transactions, $3, $4::bigint, " +
          lsn +
          " from fits, total where ok and transactions > 0 returning *) "
-         "select place, xid, rows, bytes, largest, tick, epoch, snapshot from ("
+         "select place, xid, rows, bytes, largest, tick, epoch, snapshot, volume from ("
          "select -1::bigint as place, case when f.ok then 1 else 0 end as xid, "
          "t.first as rows, t.last as bytes, pg_wal_lsn_diff(t.wal_lsn, '0/0')::bigint as largest, "
-         "t.number as tick, t.epoch::text as epoch, t.snapshot::text as snapshot from fits f left "
-         "join taken t on true "
-         "union all (select place, xid::text::bigint, rows, bytes, largest, null, null, null "
+         "t.number as tick, t.epoch::text as epoch, t.snapshot::text as snapshot, "
+         "(select volume from total) as volume from fits f left join taken t on true "
+         "union all (select place, xid::text::bigint, rows, bytes, largest, null, null, null, "
+         "null::bigint "
          "from pending where (select ok from fits) order by place limit $5::bigint)) as answer "
          "order by place";
 }

@@ -215,13 +215,15 @@ Result<std::optional<TickResult>> LibpqxxOutbox::take_tick(const Tick& last) {
                               std::to_string(last.number) + ". Only one may run; open again.");
     pqxx::nontransaction sql(connection());
     pqxx::result answer;
+    const Micros begun_us = system_clock().monotonic_us();
     try {
       answer = sql.exec_prepared("take_tick", last.snapshot, last.number, wal_.system_identifier,
                                  wal_.timeline, limits::kTickPage);
     } catch (const pqxx::unique_violation&) {
       return conflict;
     }
-    const pqxx::row head = answer.at(0);  // place, xid, rows, bytes, largest, tick, epoch, snapshot
+    // place, xid, rows, bytes, largest, tick, epoch, snapshot, volume
+    const pqxx::row head = answer.at(0);
     if (head[1].as<int>() != 1) return conflict;
     if (head[5].is_null()) return std::optional<TickResult>();
     TickResult result;
@@ -233,6 +235,8 @@ Result<std::optional<TickResult>> LibpqxxOutbox::take_tick(const Tick& last) {
     result.tick.last = head[3].as<Seq>();
     result.tick.wal_lsn = head[4].as<std::uint64_t>();
     result.tick.server = {wal_.system_identifier, wal_.timeline};
+    result.bytes = head[8].as<std::uint64_t>();
+    result.took_us = system_clock().monotonic_us() - begun_us;
     result.head.reserve(answer.size() - 1);
     for (std::size_t i = 1; i < answer.size(); ++i) {
       const pqxx::row row = answer[static_cast<pqxx::result::size_type>(i)];

@@ -79,6 +79,27 @@ TEST(MetricTable, CardinalityIsBoundedAndNothingIsLost) {
   EXPECT_THAT(text, HasSubstr("labelled_total{who=\"other\",reason=\"other\"} "));
 }
 
+TEST(MetricTable, AGaugeThatIsGivenWholeForgetsWhatIsNotInIt) {
+  TestMetrics metrics;
+  metrics.replace<TestMetric::level>({{{"a"}, 1}, {{"b"}, 2}});
+  metrics.replace<TestMetric::level>({{{"b"}, 3}});
+  std::string text = metrics.prometheus_text();
+  EXPECT_THAT(text, HasSubstr("level{queue=\"b\"} 3\n"));
+  EXPECT_EQ(lines_with(text, "level{"), 1u);
+}
+
+TEST(MetricTable, AGaugeThatIsGivenWholeIsBoundedAndShowsTheWorstOfTheRest) {
+  TestMetrics metrics;
+  std::vector<LabelledValue> values;
+  for (std::size_t i = 0; i < 2 * kMostSeries; ++i)
+    values.push_back({{"spoke" + std::to_string(i)}, static_cast<double>(i)});
+  std::swap(values[kMostSeries + 5], values.back());
+  metrics.replace<TestMetric::level>(values);
+  std::string text = metrics.prometheus_text();
+  EXPECT_EQ(lines_with(text, "level{"), kMostSeries + 1);
+  EXPECT_THAT(text, HasSubstr("level{queue=\"other\"} " + std::to_string(2 * kMostSeries - 1)));
+}
+
 TEST(MetricTable, ThreadsCountTogether) {
   TestMetrics metrics;
   std::vector<std::thread> threads;
