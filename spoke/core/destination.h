@@ -155,6 +155,7 @@ class Destination {
                            DestinationActions* out);
   static bool may_be_its_own_fault(const Status& status);
   std::string held_back_text(const OriginEpoch& key, Seq seq, const Status& why) const;
+  static void tell_duplicates(Building* building, DestinationActions* out);
   static DestinationNotice applied(const ApplyGroup& group, std::uint64_t bytes);
   Status put_aside(const IncomingTransaction& transaction, std::string content,
                    const MarkMove& mark, const Status& why, DestinationActions* out);

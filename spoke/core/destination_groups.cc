@@ -84,6 +84,7 @@ Status Destination::add_batch(const DeliverBatch& batch, Building* building, Now
     }
     if (!(before_ == *position_ && building->empty()))
       OLTP20_TRY(commit(building, before_, now, out));
+    tell_duplicates(building, out);
     *building = {};
     bool ends = batch.complete && i + 1 == batch.items.size();
     OLTP20_TRY(large_part(*part, *view, ends ? batch.position : *position_, now, out));
@@ -253,14 +254,19 @@ Status Destination::commit(Building* building, const StreamPosition& position, N
   for (const DeadLetter& letter : group.dead_letters)
     out->push_back(DestinationNotice{DestinationNotice::Kind::dead_letter, letter.error, 1,
                                      letter.parts.front().size()});
-  if (building->duplicates != 0)
-    out->push_back(DestinationNotice{DestinationNotice::Kind::duplicate, "", building->duplicates});
+  tell_duplicates(building, out);
   if (!apart && !group.transactions.empty()) {
     std::uint64_t bytes = 0;
     for (const auto& content : building->contents) bytes += content->size();
     out->push_back(applied(group, bytes));
   }
   return {};
+}
+
+void Destination::tell_duplicates(Building* building, DestinationActions* out) {
+  if (building->duplicates != 0)
+    out->push_back(DestinationNotice{DestinationNotice::Kind::duplicate, "", building->duplicates});
+  building->duplicates = 0;
 }
 
 DestinationNotice Destination::applied(const ApplyGroup& group, std::uint64_t bytes) {
