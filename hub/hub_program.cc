@@ -138,7 +138,8 @@ Health HubProgram::health() const {
   Micros last = broker_->last_round_us();
   Micros silent = system_clock().monotonic_us() - last;
   if (last == 0 || silent < kCoreStuck) return {true, "the core makes progress"};
-  return {false, "the core has made no progress for " + std::to_string(silent / kSecond) + " s"};
+  return {false, "the core has made no progress for " + std::to_string(silent / kSecond) +
+                     " s: restart the hub; nothing that it acknowledged is lost"};
 }
 
 Health HubProgram::readiness() const {

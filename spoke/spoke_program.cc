@@ -21,6 +21,13 @@ double seconds_between(std::int64_t from_us, std::int64_t to_us) {
   return from_us > 0 && from_us < to_us ? seconds(to_us - from_us) : 0;
 }
 
+// Of each transaction, since its newest row was written; a tombstone has none.
+void observe_ages(Histogram* histogram, const std::vector<std::int64_t>& sent_at_us) {
+  const std::int64_t now_us = system_clock().wall_us();
+  for (std::int64_t at_us : sent_at_us)
+    if (at_us != 0) histogram->observe(seconds_between(at_us, now_us));
+}
+
 bool keeps_up(const OriginStatus& up) {
   return up.attached && up.in_flight_bytes < up.window_bytes;
 }
@@ -108,8 +115,10 @@ Health SpokeProgram::health() const {
   Micros now = system_clock().monotonic_us();
   for (Micros last : {origin_->last_round_us(), destination_->last_round_us()})
     if (last != 0 && now - last > kLoopStuck)
-      return {false, "a loop has made no progress for " + std::to_string((now - last) / kSecond) +
-                         " s: the database may be hanging"};
+      return {false,
+              "a loop has made no progress for " + std::to_string((now - last) / kSecond) +
+                  " s: the database may be hanging, or waiting for a lock: see pg_stat_activity "
+                  "there; if it is idle, restart this agent, which loses nothing"};
   return {true, "both loops make progress"};
 }
 
@@ -155,10 +164,8 @@ void SpokeProgram::observe(const OriginNotice& notice) {
       break;
     case Kind::journaled:
       metrics_.counter<SpokeMetric::transactions_journaled>().add(notice.transactions);
-      for (std::int64_t sent_at_us : notice.sent_at_us)
-        if (sent_at_us != 0)  // else a tombstone
-          metrics_.histogram<SpokeMetric::commit_to_journaled_seconds>().observe(
-              seconds_between(sent_at_us, system_clock().wall_us()));
+      observe_ages(&metrics_.histogram<SpokeMetric::commit_to_journaled_seconds>(),
+                   notice.sent_at_us);
       break;
     case Kind::rejected:
       metrics_.counter<SpokeMetric::transactions_rejected>(notice.reason).add();
@@ -194,9 +201,8 @@ void SpokeProgram::observe(const DestinationNotice& notice) {
       metrics_.counter<SpokeMetric::bytes_applied>().add(notice.bytes);
       metrics_.histogram<SpokeMetric::apply_group_transactions>().observe(
           static_cast<double>(notice.transactions));
-      for (std::int64_t sent_at_us : notice.sent_at_us)
-        metrics_.histogram<SpokeMetric::commit_to_applied_seconds>().observe(
-            seconds_between(sent_at_us, system_clock().wall_us()));
+      observe_ages(&metrics_.histogram<SpokeMetric::commit_to_applied_seconds>(),
+                   notice.sent_at_us);
       break;
     case Kind::duplicate:
       metrics_.counter<SpokeMetric::transactions_duplicate>().add(notice.transactions);

@@ -14,6 +14,7 @@ class Signals {
     for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set_, signal);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is a failed write, like a full disk
   }
   // The next signal, or 0 after `wait_us`.
   int wait(Micros wait_us) const {

@@ -6,13 +6,24 @@ pg_bin=/usr/lib/postgresql/15/bin
 net_pids=()
 pg_pids=()
 
-# PostgreSQL refuses to run as root.
-as_postgres() {
-  if [[ $(id -u) -eq 0 ]]; then
-    setpriv --reuid=nobody --regid=nogroup --clear-groups -- "$@"
-  else
-    "$@"
-  fi
+# PostgreSQL refuses to run as root. An array, not a function: a function in the background would be
+# a shell of its own, and signals to its pid would never reach the server.
+as_postgres=()
+[[ $(id -u) -ne 0 ]] || as_postgres=(setpriv --reuid=nobody --regid=nogroup --clear-groups --)
+
+# A directory of our own that PostgreSQL's user reaches too.
+make_network_directory() {
+  local dir
+  for parent in "${TMPDIR:-/tmp}" /tmp; do
+    dir=$(mktemp -d "$parent/oltp20-demo.XXXXXX") || continue
+    chmod 755 "$dir"
+    if "${as_postgres[@]}" test -x "$dir"; then
+      echo "$dir"
+      return
+    fi
+    rmdir "$dir"
+  done
+  fail 1 "no directory for the databases: set TMPDIR to one that user nobody may enter"
 }
 
 free_port() {
@@ -31,11 +42,11 @@ start_postgres() {
   local dir=$1 port=$2
   mkdir -p "$dir"
   [[ $(id -u) -ne 0 ]] || chown nobody:nogroup "$dir"
-  as_postgres "$pg_bin/initdb" -D "$dir/data" -U postgres -A trust --locale=C.UTF-8 -E UTF8 \
+  "${as_postgres[@]}" "$pg_bin/initdb" -N -D "$dir/data" -U postgres -A trust --locale=C.UTF-8 -E UTF8 \
     >"$dir.initdb.log" 2>&1 || fail 1 "initdb failed: $dir.initdb.log"
   # In the background of this shell, so that its end can be waited for.
-  as_postgres "$pg_bin/postgres" -D "$dir/data" -c listen_addresses=127.0.0.1 -c "port=$port" \
-    -c "unix_socket_directories=$dir" -c logging_collector=off >"$dir.log" 2>&1 &
+  "${as_postgres[@]}" "$pg_bin/postgres" -D "$dir/data" -c listen_addresses=127.0.0.1 \
+    -c "port=$port" -c unix_socket_directories= -c logging_collector=off >"$dir.log" 2>&1 &
   pg_pids+=($!)
   local tries
   for tries in {1..200}; do
@@ -63,12 +74,23 @@ wait_for() {
 
 ready() { curl -fsS --max-time 2 "http://127.0.0.1:$1/readyz"; }
 
+# stop_all SIGNAL LAST PID...: what has not ended within 15 s gets LAST.
+stop_all() {
+  local signal=$1 last=$2 pid deadline=$((SECONDS + 15))
+  shift 2
+  for pid in "$@"; do kill "-$signal" "$pid" 2>/dev/null || true; done
+  for pid in "$@"; do
+    while kill -0 "$pid" 2>/dev/null; do
+      ((SECONDS < deadline)) || { kill "-$last" "$pid" 2>/dev/null || true; break; }
+      sleep 0.05
+    done
+    wait "$pid" 2>/dev/null || true
+  done
+}
+
 end_network() {
-  local pid
-  for pid in "${net_pids[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
-  for pid in "${net_pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+  stop_all TERM KILL "${net_pids[@]}"
   # Fast shutdown: a client that is still there does not keep a server up.
-  for pid in "${pg_pids[@]}"; do kill -INT "$pid" 2>/dev/null || true; done
-  for pid in "${pg_pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+  stop_all INT QUIT "${pg_pids[@]}"
   net_pids=() pg_pids=()
 }

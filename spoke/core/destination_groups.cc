@@ -362,10 +362,10 @@ Status Destination::put_aside(const IncomingTransaction& transaction, std::strin
                               sqlstate_of(why),
                               why.message()});
   OLTP20_TRY(inbox_.apply(one));
-  out->push_back(DestinationNotice{
-      DestinationNotice::Kind::dead_letter,
-      refusal_text({transaction.origin, transaction.epoch}, transaction.seq, why), 1,
-      one.dead_letters.front().parts.front().size()});
+  out->push_back(
+      DestinationNotice{DestinationNotice::Kind::dead_letter,
+                        refusal_text({transaction.origin, transaction.epoch}, transaction.seq, why),
+                        1, one.dead_letters.front().parts.front().size()});
   return {};
 }
 

@@ -89,12 +89,12 @@ void Network::move_spoke(const std::string& name, PostgresCluster& cluster,
                  std::to_string(hub_port_) + "\"\n");
 }
 
-void Network::start_hub() {
+void Network::start_hub(std::vector<std::string> wrapper) {
   write_file(path("policy.toml"), policy);
   hub_.reset();
-  hub_ = std::make_unique<Process>(
-      std::vector<std::string>{program("oltp20-hub"), "--config", config_of("hub")},
-      path("hub.log"));
+  for (const std::string& word : {program("oltp20-hub"), std::string("--config"), config_of("hub")})
+    wrapper.push_back(word);
+  hub_ = std::make_unique<Process>(std::move(wrapper), path("hub.log"));
 }
 
 void Network::start_spoke(const std::string& name) {

@@ -24,7 +24,8 @@ class Network {
   void move_spoke(const std::string& name, PostgresCluster& cluster,
                   const std::string& database = "oltp20_framework");
 
-  void start_hub();
+  // `wrapper`: a command that runs it, such as prlimit.
+  void start_hub(std::vector<std::string> wrapper = {});
   Process& hub() { return *hub_; }
   void start_spoke(const std::string& name);
   Process& spoke(const std::string& name) { return *spokes_.at(name); }
