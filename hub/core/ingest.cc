@@ -159,7 +159,11 @@ void Ingest::begin(LinkId link, Session& session, const ForwardBegin& frame, Now
   Life* life = lives_.find(origin, session.epoch.id);
   if (life && frame.base.seq < life->accepted.seq)
     return end(link, Code::conflict, "the spoke would begin behind what this hub holds", out);
-  if (life && frame.base.seq == life->accepted.seq && frame.base.chain != life->accepted.chain)
+  bool other_chain =
+      life && frame.base.seq == life->accepted.seq
+          ? frame.base.chain != life->accepted.chain
+          : frame.base.seq == 0 && frame.base.chain != origin_chain_start(origin, session.epoch);
+  if (other_chain)
     return end(link, Code::conflict,
                "the spoke's chain hash at " + std::to_string(frame.base.seq) +
                    " is not this hub's: its database is another life, a new epoch must begin",
