@@ -60,7 +60,7 @@ class TransactionCheck {
   std::uint32_t parts_ = 0;
   std::uint32_t rows_ = 0;
   std::uint64_t bytes_ = 0;
-  std::set<std::string, std::less<>> types_, destinations_;
+  std::set<Route> routes_;
 };
 
 }  // namespace oltp20::hub

@@ -96,8 +96,7 @@ struct Stream {
     entry.parts = large ? 2 : 1;
     entry.rows = 3;
     entry.bytes = part->size();
-    entry.types = {"greeting", "order.new"};
-    entry.destinations = {"", "spoke/b"};
+    entry.routes = {{"greeting", ""}, {"order.new", "spoke/b"}};
     if (!large) entry.part = *part;
     return seal(std::move(entry));
   }

@@ -156,7 +156,7 @@ TEST_F(VerifyFilesTest, FindsReorderedEntriesWhoseNumbersWereForged) {
 TEST_F(VerifyFilesTest, FindsAForgedEntryWithItsHashesMadeAnew) {
   // Whoever rewrites an entry with its stream hash contradicts the next one.
   change_entry(5, [&](Entry& entry) {
-    entry.types = {"payment"};
+    entry.routes = {{"payment", ""}};
     entry.stream = Hash{};
   });
   VerifyReport report = check();
