@@ -209,7 +209,7 @@ void Ingest::append_entry(Entry entry) {
   entry.stream = stream_next(accepted_head_.hash, entry_hash(entry));
   accepted_head_.lsn = entry.lsn;
   accepted_head_.hash = entry.stream;
-  pending_.bytes += entry.part.size() + 256;
+  pending_.bytes += entry.memory_bytes();
   pending_.group.entries.push_back(std::make_shared<const Entry>(std::move(entry)));
 }
 

@@ -80,6 +80,12 @@ void TransactionCheck::check_row(const RowSlice& slice, PublishRights& rights) {
                                    " publish type " + std::string(row.type) +
                                    ": add it to a [[rule]] of policy.toml, reload, then "
                                    "oltp20.resend_rejected()"};
+  } else if (row.destination && !is_destination(*row.destination)) {
+    refused_ = {
+        "destination_unknown",
+        "a row of type " + std::string(row.type) +
+            " has a destination that is neither spoke/NAME nor region/NAME, where NAME is 1 "
+            "to 63 letters, digits, _, - and dots: correct it"};
   } else if (row.destination && !rights.knows_destination(*row.destination)) {
     refused_ = {"destination_unknown",
                 "the hub's policy names no destination " + std::string(*row.destination) +

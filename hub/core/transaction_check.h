@@ -17,7 +17,8 @@
 
 namespace oltp20::hub {
 
-// What policy says of one origin, remembered: a type is looked up once.
+// What policy says of one origin, remembered: a type is looked up once. What is no type or no
+// destination is not asked about: so what is remembered is bounded in bytes as well.
 class PublishRights {
  public:
   PublishRights(Identity who, std::shared_ptr<const Policy> policy)

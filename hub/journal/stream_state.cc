@@ -33,10 +33,9 @@ Status advance(const Entry& entry, bool known, OriginState* state) {
 }  // namespace
 
 std::size_t Group::bytes() const {
-  constexpr std::size_t kEntryOverhead = 256;  // names, hashes and numbers
   std::size_t total = 0;
   for (const StoredPart& part : parts) total += part.bytes.size() + part.origin.origin.size();
-  for (const EntryPtr& entry : entries) total += kEntryOverhead + entry->part.size();
+  for (const EntryPtr& entry : entries) total += entry->memory_bytes();
   return total;
 }
 
