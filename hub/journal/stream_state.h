@@ -38,6 +38,8 @@ struct StreamState {
 
   // The first seq whose parts may be dropped: not those of entries that came.
   Seq first_droppable(const DropParts& drop) const;
+  // Of an (origin, epoch), when no transaction is under way.
+  Seq first_orphan(const OriginEpoch& origin) const { return first_droppable({origin, 0}); }
   // What trim(upto) really trims: never the head; 0 when there is nothing to trim.
   Lsn trimmable(Lsn upto) const;
 };

@@ -77,6 +77,14 @@ std::string part_key(LifeNo life, const OriginEpoch& origin, Seq seq, std::uint3
   return key;
 }
 
+Result<OriginEpoch> origin_of_part(std::string_view part_key) {
+  constexpr std::size_t kBefore = 1 + 4, kBehind = 1 + Epoch::size + 8 + 4;
+  if (part_key.size() <= kBefore + kBehind) return wrong_length("key of a part");
+  std::string_view name = part_key.substr(kBefore, part_key.size() - kBefore - kBehind);
+  return OriginEpoch{std::string(name),
+                     Epoch::from(part_key.substr(kBefore + name.size() + 1, Epoch::size))};
+}
+
 std::string parts_end(LifeNo life, const OriginEpoch& origin) {
   return part_key(life, origin, std::numeric_limits<Seq>::max(), 0);
 }

@@ -39,6 +39,8 @@ std::string prefix(Space space, LifeNo life);
 std::string lsn_key(Space space, LifeNo life, Lsn lsn);
 std::string origin_key(LifeNo life, const OriginEpoch& origin);
 std::string part_key(LifeNo life, const OriginEpoch& origin, Seq seq, std::uint32_t part_no);
+// Errors: corrupt.
+Result<OriginEpoch> origin_of_part(std::string_view part_key);
 // Behind every part of this (origin, epoch).
 std::string parts_end(LifeNo life, const OriginEpoch& origin);
 // The lsn at the end of an lsn_key().

@@ -101,6 +101,9 @@ Result<Recovered> recover_stream(Store& store, Witness& witness, const std::stri
               .loss = verdict->loss};
     return begin_life(store, witness, hub, std::move(next));
   }
+  rocksdb::WriteBatch batch;
+  OLTP20_TRY(store.drop_orphans(current, **state, &batch));
+  if (batch.Count() != 0) OLTP20_TRY(store.write(&batch, "dropping what was cut off"));
   OLTP20_TRY(witness.write((*state)->head));
   OLTP20_TRY(witness.sync());
   return Recovered{.life = current.no, .state = std::move(**state), .loss = {}};

@@ -423,6 +423,7 @@ Status RocksJournal::roll_back_to_acknowledged() {
   for (const auto& [key, origin] : state_.origins)
     batch.Put(store::origin_key(life_, key), store::encode_origin(origin));
   batch.Put(prefix(Space::head, life_), store::encode_place({head.lsn, head.hash}));
+  OLTP20_TRY(store_->drop_orphans(lives->back(), state_, &batch));
   // A trim that failed may have happened or not: as on disk.
   state_.first_lsn = (*disk)->first_lsn;
   state_.before_first = (*disk)->before_first;

@@ -204,6 +204,27 @@ Result<Entry> Store::entry(LifeNo life, Lsn lsn) const {
   return entry;
 }
 
+// Two looks for each (origin, epoch) that has parts, however many those are.
+Status Store::drop_orphans(const Life& life, const StreamState& state,
+                           rocksdb::WriteBatch* batch) const {
+  std::string all_end = prefix(Space::part, life.no + 1);
+  std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator({}));
+  it->Seek(prefix(Space::part, life.no));
+  while (it->Valid() && it->key().compare(all_end) < 0) {
+    Result<OriginEpoch> origin = origin_of_part(it->key().ToStringView());
+    if (!origin) return unreadable(origin.status().message());
+    std::string begin = part_key(life.no, *origin, state.first_orphan(*origin), 0);
+    std::string end = parts_end(life.no, *origin);
+    if (it->key().compare(end) >= 0) return unreadable("a part has a seq beyond every limit");
+    it->Seek(begin);
+    if (it->Valid() && it->key().compare(end) < 0) {
+      batch->DeleteRange(begin, end);
+      it->Seek(end);
+    }
+  }
+  return it->status().ok() ? Status() : unreadable(it->status().ToString());
+}
+
 Status Store::write(rocksdb::WriteBatch* batch, std::string_view doing) const {
   rocksdb::WriteOptions options;
   options.sync = true;
