@@ -17,6 +17,7 @@ struct StreamState {
   // What a group changes.
   struct Plan {
     StreamPosition head;
+    Hash origins_digest;
     OriginStates origins;  // only those that the group moves
   };
 
@@ -26,6 +27,7 @@ struct StreamState {
   Hash before_first;  // of the stream at first_lsn - 1
   StreamPosition head;
   OriginStates origins;
+  Hash origins_digest;  // over their seals (origin_seal.h)
 
   // The empty stream of a new incarnation.
   static StreamState start(std::string hub, const Incarnation& incarnation,
