@@ -89,12 +89,12 @@ void Network::move_spoke(const std::string& name, PostgresCluster& cluster,
                  std::to_string(hub_port_) + "\"\n");
 }
 
-void Network::start_hub() {
+void Network::start_hub(const std::vector<std::string>& options) {
   write_file(path("policy.toml"), policy);
   hub_.reset();
-  hub_ = std::make_unique<Process>(
-      std::vector<std::string>{program("oltp20-hub"), "--config", config_of("hub")},
-      path("hub.log"));
+  std::vector<std::string> command = {program("oltp20-hub"), "--config", config_of("hub")};
+  command.insert(command.end(), options.begin(), options.end());
+  hub_ = std::make_unique<Process>(std::move(command), path("hub.log"));
 }
 
 void Network::start_spoke(const std::string& name) {

@@ -24,7 +24,7 @@ class Network {
   void move_spoke(const std::string& name, PostgresCluster& cluster,
                   const std::string& database = "oltp20_framework");
 
-  void start_hub();
+  void start_hub(const std::vector<std::string>& options = {});
   Process& hub() { return *hub_; }
   void start_spoke(const std::string& name);
   Process& spoke(const std::string& name) { return *spokes_.at(name); }
