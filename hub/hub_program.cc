@@ -47,7 +47,8 @@ Result<CertificateInfo> check_hub(const HubConfig& config) {
   return own;
 }
 
-HubProgram::HubProgram(HubConfig config, Log& log) : config_(std::move(config)), log_(log) {}
+HubProgram::HubProgram(HubConfig config, Log& log, bool restored)
+    : config_(std::move(config)), restored_(restored), log_(log) {}
 
 HubProgram::~HubProgram() {
   if (http_) http_->stop();
@@ -65,6 +66,7 @@ Status HubProgram::start() {
   RocksJournalOptions journal;
   journal.directory = config_.data_dir.string();
   journal.hub = config_.name;
+  journal.restored = restored_;
   journal.on_commit = [this, &fsync = metrics_.histogram<HubMetric::fsync_seconds>()](
                           std::size_t, std::size_t bytes, Micros fsync_us) {
     appended_bytes_ += bytes;
@@ -75,6 +77,11 @@ Status HubProgram::start() {
   journal_ = std::move(*opened);
   JournalInfo info = journal_->info();
   if (!info.loss.empty()) log_.error("journal_loss", {{"what", info.loss}});
+  if (restored_)
+    log_.warn("journal_restored",
+              {{"incarnation", to_hex(info.incarnation)},
+               {"parent_lsn", info.parent.lsn},
+               {"text", "a new incarnation begins; start the hub without --restored from now on"}});
   Result<RetentionLedger> ledger = survey(*journal_);
   if (!ledger) return ledger.status();
   ledger_ = std::move(*ledger);

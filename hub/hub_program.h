@@ -23,7 +23,8 @@ TlsPaths tls_paths(const HubConfig& config);
 
 class HubProgram {
  public:
-  HubProgram(HubConfig config, Log& log);
+  // `restored`: the data directory comes from a backup; its journal begins a new incarnation.
+  HubProgram(HubConfig config, Log& log, bool restored = false);
   ~HubProgram();  // stops: no new work, what is in flight is finished or handed back
 
   Status start();
@@ -46,6 +47,7 @@ class HubProgram {
   Health readiness() const;
 
   const HubConfig config_;
+  const bool restored_;
   Log& log_;
   HubMetrics metrics_;
   std::unique_ptr<Journal> journal_;

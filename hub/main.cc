@@ -17,6 +17,7 @@ constexpr const char* kFooter = R"(Examples:
   oltp20-hub --config hub.toml --check-config
   oltp20-hub --config hub.toml --set hub.listen=127.0.0.1:7999
   oltp20-hub verify --config hub.toml
+  oltp20-hub --config hub.toml --restored    # once, after its data came from a backup
 
 Every setting can also come from the environment: hub.listen is OLTP20_HUB_LISTEN.
 SIGTERM ends it, SIGHUP reloads policy and revocation list.
@@ -56,11 +57,11 @@ int verify(const HubConfig& config) {
   return report->is_sound() ? kDone : kFailed;
 }
 
-int run(const HubConfig& config, LogFormat format) {
+int run(const HubConfig& config, LogFormat format, bool restored) {
   Signals signals;
   Log log({.format = format}, system_clock());
   if (Status status = require_tls13(); !status) return complain(status, kFailed);
-  HubProgram hub(config, log);
+  HubProgram hub(config, log, restored);
   if (Status status = hub.start(); !status) {
     bool configuration = status.code() == Code::invalid || status.code() == Code::not_found ||
                          status.code() == Code::denied;
@@ -82,12 +83,16 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("oltp20-hub ") + OLTP20_VERSION);
   std::string file, format_name = "text";
   std::vector<std::string> settings;
-  bool check_only = false;
+  bool check_only = false, restored = false;
   app.add_option("--config", file, "the hub's TOML file")->required();
   app.add_option("--set", settings, "section.key=value, wins over the file");
   app.add_option("--log-format", format_name, "text or json");
   app.add_flag("--check-config", check_only,
                "check configuration, certificate and policy, and end");
+  auto* restored_flag =
+      app.add_flag("--restored", restored,
+                   "the data directory was restored from a backup or copied: begin a new "
+                   "incarnation of its journal. For one start, not for a service unit");
   auto* verify_command =
       app.add_subcommand("verify", "check the journal's files; the hub must not be running")
           ->fallthrough();
@@ -103,9 +108,12 @@ int main(int argc, char** argv) {
     if (Status status = overrides.add_flag(setting); !status) return complain(status, kWrongUsage);
   Result<HubConfig> config = load_hub_config(file, std::move(overrides));
   if (!config) return complain(config.status(), kWrongUsage);
+  if (restored && (check_only || *verify_command))
+    return complain(Status(Code::invalid, restored_flag->get_name() + " is for starting the hub"),
+                    kWrongUsage);
   if (check_only) return check(*config);
   if (*verify_command) return verify(*config);
-  return run(*config, *format);
+  return run(*config, *format, restored);
 }
 
 }  // namespace

@@ -44,6 +44,12 @@ bool is_name(std::string_view text) {
   return true;
 }
 
+bool is_destination(std::string_view text) {
+  for (std::string_view kind : {"spoke/", "region/"})
+    if (text.starts_with(kind)) return is_name(text.substr(kind.size()));
+  return false;
+}
+
 Status check_pattern(std::string_view pattern) {
   std::string_view rest = pattern, word;
   for (bool more = true; next_word(&rest, &word, &more);) {

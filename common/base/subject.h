@@ -14,6 +14,8 @@ namespace oltp20 {
 bool is_type(std::string_view text);
 // A name of a hub, spoke, region: letters, digits, `_`, `-` and `.`; 1 to 63 bytes.
 bool is_name(std::string_view text);
+// Whom a row may be addressed to: spoke/NAME or region/NAME.
+bool is_destination(std::string_view text);
 // Whether `pattern` (a type whose words may be `*`, and whose last may be `>`) is well-formed.
 Status check_pattern(std::string_view pattern);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "common/base/clock.h"
 #include "hub/journal/verify.h"
@@ -145,6 +146,12 @@ Reply spokes_adopt(Context& context) {
   return reply({{"spoke", name}, {"adopted", to_hex(*epoch)}});
 }
 
+std::set<std::string> types_of(const Entry& entry) {
+  std::set<std::string> types;
+  for (const Route& route : entry.routes) types.insert(route.type);
+  return types;
+}
+
 json entry_json(const Entry& entry) {
   json out = {{"lsn", entry.lsn},
               {"kind", entry.kind == Entry::Kind::run ? "run" : "transaction"},
@@ -156,7 +163,7 @@ json entry_json(const Entry& entry) {
   if (entry.kind == Entry::Kind::transaction) {
     out["rows"] = entry.rows;
     out["bytes"] = entry.bytes;
-    out["types"] = entry.types;
+    out["types"] = types_of(entry);
     out["tombstone"] = entry.rows == 0;
   }
   return out;

@@ -240,6 +240,11 @@ void Delivery::policy_changed(std::shared_ptr<const Policy> policy, Actions* out
   for (auto& [link, session] : sessions_) {
     if (!session.filter) continue;
     session.filter->change(policy_);
+    if (!in_the_middle(session)) {  // what was looked for, or found, was by the old policy
+      session.cursor.part_no = 0;
+      session.matched = 0;
+      session.looking = false;
+    }
     session.narrowed = policy_->narrowed(session.peer, session.hello.subscribe);
     if (session.cursor.part_no != 0) torn.push_back(link);
   }
@@ -293,6 +298,11 @@ bool Delivery::has_credit(const Session& session) const {
   return session.sent_bytes - session.consumed_bytes < session.hello.window_bytes;
 }
 
+// Of a large transaction of which something has been sent.
+bool Delivery::in_the_middle(const Session& session) const {
+  return session.cursor.part_no != 0 && !session.looking;
+}
+
 void Delivery::flush(Now now, Actions* out) {
   std::vector<LinkId> links;
   for (auto& [link, session] : sessions_)
@@ -315,7 +325,7 @@ void Delivery::pump(LinkId link, Session& session, Now now, Actions* out) {
   }
   bool overdue = session.passed != session.sent &&
                  now.monotonic - session.sent_at >= limits::kSpanFlush && has_credit(session);
-  if (batch.parts != 0 || (overdue && session.cursor.part_no == 0))
+  if (batch.parts != 0 || (overdue && !in_the_middle(session)))
     send(link, session, std::move(batch), now, out);
 }
 
@@ -325,29 +335,28 @@ Status Delivery::add(Session& session, const ReadItem& item, Batch* batch) {
   if (entry.kind == Entry::Kind::transaction && !own) {
     Filter::Match match = session.filter->match(entry);
     if (match != Filter::Match::nothing || item.part_no != 0)
-      return add_part(session, item, match != Filter::Match::everything, batch);
+      return add_part(session, item, match, batch);
     add_span(session, entry);
   }
   pass(session, entry);
   return {};
 }
 
-Status Delivery::add_part(Session& session, const ReadItem& item, bool filter_rows, Batch* batch) {
+Status Delivery::add_part(Session& session, const ReadItem& item, Filter::Match match,
+                          Batch* batch) {
   const Entry& entry = *item.entry;
   auto bytes = entry.parts == 1 ? std::shared_ptr<const std::string>(item.entry, &entry.part)
                                 : std::make_shared<const std::string>(item.part);
-  if (filter_rows) {
-    Result<std::shared_ptr<const std::string>> left = session.filter->apply(std::move(bytes));
+  if (match != Filter::Match::everything) {
+    Result<Filter::Left> left = session.filter->apply(std::move(bytes));
     if (!left)
       return Status(left.status().code(), "journal entry " + std::to_string(entry.lsn) +
                                               " cannot be read: " + left.status().message() +
                                               "; run oltp20ctl journal verify");
-    bytes = std::move(*left);
-    if (!bytes) {
-      add_span(session, entry);
-      pass(session, entry);
+    if (match == Filter::Match::unlisted && session.matched != entry.lsn &&
+        !look_on(session, item, left->rows != 0))
       return {};
-    }
+    bytes = std::move(left->part);
   }
   announce(session, entry.key(), batch);
   flush_spans(session, entry.key(), batch);
@@ -363,6 +372,24 @@ Status Delivery::add_part(Session& session, const ReadItem& item, bool filter_ro
     pass(session, entry);
   }
   return {};
+}
+
+// Before anything of a transaction whose entry does not list its routes is sent, a row must have
+// been found that the destination may have. True: this part goes out.
+bool Delivery::look_on(Session& session, const ReadItem& item, bool found) {
+  const Entry& entry = *item.entry;
+  session.looking = !found && item.part_no + 1 < entry.parts;
+  if (found) {
+    session.matched = entry.lsn;
+    if (item.part_no == 0) return true;
+    session.cursor = {entry.lsn, 0};  // from its beginning
+  } else if (session.looking) {
+    session.cursor = {entry.lsn, item.part_no + 1};
+  } else {
+    add_span(session, entry);
+    pass(session, entry);
+  }
+  return false;
 }
 
 void Delivery::pass(Session& session, const Entry& entry) {
@@ -404,7 +431,7 @@ void Delivery::flush_spans(Session& session, const OriginEpoch& key, Batch* batc
 
 void Delivery::send(LinkId link, Session& session, Batch batch, Now now, Actions* out) {
   session.sent_at = now.monotonic;
-  bool complete = session.cursor.part_no == 0;
+  bool complete = !in_the_middle(session);
   // The position moves past what did not match, so its spans go with it, in as many frames as that
   // takes.
   while (complete && !session.spans.empty()) {

@@ -86,9 +86,13 @@ class Delivery {
     std::vector<std::string> narrowed;
     std::set<OriginEpoch> told;  // (origin, epoch) pairs that the destination knows
     ReadCursor cursor;           // what comes next
-    StreamPosition passed;       // behind the last whole entry
-    StreamPosition sent;         // what the destination has been told
-    Micros sent_at = 0;          // monotonic, of the last batch
+    // Of a large transaction whose entry does not list its routes: a row for this destination was
+    // found in `matched`; `looking`: the cursor is in one of which nothing has been sent.
+    Lsn matched = 0;
+    bool looking = false;
+    StreamPosition passed;  // behind the last whole entry
+    StreamPosition sent;    // what the destination has been told
+    Micros sent_at = 0;     // monotonic, of the last batch
     // Passed, and not yet sent. Several for one origin only where a run left a hole between.
     std::map<OriginEpoch, std::vector<DeliverSpan>> spans;
     bool reading = false;
@@ -126,12 +130,14 @@ class Delivery {
   StreamPosition oldest() const;
   void adopt(const JournalInfo& info);
   bool has_credit(const Session& session) const;
+  bool in_the_middle(const Session& session) const;
 
   void pump(LinkId link, Session& session, Now now, Actions* out);
   // What is at the cursor, if it is at hand; asks for it if not.
   std::optional<ReadItem> next(LinkId link, Session& session, Actions* out);
   Status add(Session& session, const ReadItem& item, Batch* batch);
-  Status add_part(Session& session, const ReadItem& item, bool filter_rows, Batch* batch);
+  Status add_part(Session& session, const ReadItem& item, Filter::Match match, Batch* batch);
+  bool look_on(Session& session, const ReadItem& item, bool found);
   void pass(Session& session, const Entry& entry);
   // The runs of a life and of those that it descends from, before the first thing of it.
   void announce(Session& session, const OriginEpoch& key, Batch* batch);

@@ -16,17 +16,13 @@ bool Filter::wants(std::string_view type) {
 
 Filter::Match Filter::match(const Entry& entry) {
   if (entry.kind == Entry::Kind::run || entry.rows == 0) return Match::nothing;
-  bool all = !entry.types.empty() && !entry.destinations.empty();
-  auto narrow = [&](const std::vector<std::string>& listed, auto wanted) {
-    if (listed.empty()) return true;
-    std::size_t matching = static_cast<std::size_t>(std::ranges::count_if(listed, wanted));
-    all = all && matching == listed.size();
-    return matching != 0;
-  };
-  if (!narrow(entry.types, [&](const std::string& type) { return wants(type); }) ||
-      !narrow(entry.destinations, [&](const std::string& d) { return addressed_to(d, who_); }))
-    return Match::nothing;
-  return all ? Match::everything : Match::some;
+  if (entry.routes.empty()) return Match::unlisted;
+  std::size_t matching =
+      static_cast<std::size_t>(std::ranges::count_if(entry.routes, [&](const Route& route) {
+        return addressed_to(route.destination, who_) && wants(route.type);
+      }));
+  if (matching == 0) return Match::nothing;
+  return matching == entry.routes.size() ? Match::everything : Match::some;
 }
 
 bool Filter::wants_row(const RowSlice& slice) {
@@ -34,16 +30,15 @@ bool Filter::wants_row(const RowSlice& slice) {
   return row && wants(row->type) && addressed_to(row->destination.value_or(""), who_);
 }
 
-Result<std::shared_ptr<const std::string>> Filter::apply(std::shared_ptr<const std::string> bytes) {
+Result<Filter::Left> Filter::apply(std::shared_ptr<const std::string> bytes) {
   Result<PartView> part = PartView::parse(*bytes);
   if (!part) return Status(Code::corrupt, part.status().message());
   std::vector<bool> keep;
   keep.reserve(part->rows.size());
   for (const RowSlice& row : part->rows) keep.push_back(wants_row(row));
   std::size_t kept = static_cast<std::size_t>(std::ranges::count(keep, true));
-  if (kept == keep.size()) return bytes;
-  if (kept == 0 && part->last && part->part_no == 0) return std::shared_ptr<const std::string>();
-  return std::make_shared<const std::string>(withhold_rows_at(*part, keep));
+  if (kept == keep.size()) return Left{std::move(bytes), kept};
+  return Left{std::make_shared<const std::string>(withhold_rows_at(*part, keep)), kept};
 }
 
 void Filter::change(std::shared_ptr<const Policy> policy) {

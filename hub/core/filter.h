@@ -21,13 +21,18 @@ class Filter {
   Filter(Identity who, std::vector<std::string> subscribe, std::shared_ptr<const Policy> policy)
       : who_(std::move(who)), subscribe_(std::move(subscribe)), policy_(std::move(policy)) {}
 
-  enum class Match { nothing, everything, some };
-  // From what the entry lists, without looking at its rows. `some`: the rows decide.
+  // some: at least one row, not all. unlisted: the rows must be looked at, perhaps none matches.
+  enum class Match { nothing, everything, some, unlisted };
+  // From what the entry lists, without looking at its rows.
   Match match(const Entry& entry);
 
+  struct Left {
+    std::shared_ptr<const std::string> part;
+    std::size_t rows = 0;  // that are not withheld
+  };
   // The part with the rows withheld that the destination may not have; the very same bytes when
-  // there are none; nullptr when no row is left. Errors: corrupt.
-  Result<std::shared_ptr<const std::string>> apply(std::shared_ptr<const std::string> part);
+  // there are none. Errors: corrupt.
+  Result<Left> apply(std::shared_ptr<const std::string> part);
 
   void change(std::shared_ptr<const Policy> policy);
 

@@ -53,8 +53,15 @@ void Ingest::closed(LinkId link, Actions* out) {
   if (at->second.state != Session::State::opened)
     out->push_back(Notice{Notice::Kind::detached, at->second.peer.label(), "forward",
                           "the forward link from " + at->second.address + " ended"});
-  // Parts of a transaction that was cut off are collected when its origin begins again.
+  abandon(at->second);
   sessions_.erase(at);
+}
+
+// Parts of a transaction that was cut off: whoever comes back begins it anew.
+void Ingest::abandon(const Session& session) {
+  if (!session.open) return;
+  OriginEpoch key{session.peer.name, session.epoch.id};
+  drop_parts(key, lives_.find(key.origin, key.epoch)->accepted.seq + 1);
 }
 
 void Ingest::end(LinkId link, Code code, const std::string& reason, Actions* out) {
@@ -62,6 +69,7 @@ void Ingest::end(LinkId link, Code code, const std::string& reason, Actions* out
   if (at != sessions_.end()) {
     out->push_back(Notice{Notice::Kind::link_refused, at->second.peer.label(),
                           std::string(code_name(code)), reason});
+    abandon(at->second);
     sessions_.erase(at);
   }
   out->push_back(CloseLink{link, {code, reason}});
@@ -159,12 +167,15 @@ void Ingest::begin(LinkId link, Session& session, const ForwardBegin& frame, Now
   Life* life = lives_.find(origin, session.epoch.id);
   if (life && frame.base.seq < life->accepted.seq)
     return end(link, Code::conflict, "the spoke would begin behind what this hub holds", out);
-  if (life && frame.base.seq == life->accepted.seq && frame.base.chain != life->accepted.chain)
+  bool other_chain =
+      life && frame.base.seq == life->accepted.seq
+          ? frame.base.chain != life->accepted.chain
+          : frame.base.seq == 0 && frame.base.chain != origin_chain_start(origin, session.epoch);
+  if (other_chain)
     return end(link, Code::conflict,
                "the spoke's chain hash at " + std::to_string(frame.base.seq) +
                    " is not this hub's: its database is another life, a new epoch must begin",
                out);
-  drop_parts({origin, session.epoch.id}, frame.base.seq + 1);
   if (!life || frame.base.seq != life->accepted.seq) {
     // Lives that began and ended without a word to this hub come first: whoever follows the stream
     // learns from them what descends from what.
@@ -204,7 +215,7 @@ void Ingest::append_entry(Entry entry) {
   entry.stream = stream_next(accepted_head_.hash, entry_hash(entry));
   accepted_head_.lsn = entry.lsn;
   accepted_head_.hash = entry.stream;
-  pending_.bytes += entry.part.size() + 256;
+  pending_.bytes += entry.memory_bytes();
   pending_.group.entries.push_back(std::make_shared<const Entry>(std::move(entry)));
 }
 

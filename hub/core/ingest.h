@@ -91,6 +91,7 @@ class Ingest {
   void accept(Session& session, const PartView& part, const std::string& bytes, Now now);
   // Journals where an (origin, epoch) begins.
   void open_run(const Session& session, const EpochInfo& life, ChainPosition base, Now now);
+  void abandon(const Session& session);
   // Parts of transactions that did not come whole, in the open group and in the journal.
   void drop_parts(const OriginEpoch& origin, Seq from);
   void append_entry(Entry entry);

@@ -13,10 +13,10 @@ class Tail {
   explicit Tail(std::size_t most_bytes) : most_bytes_(most_bytes) {}
 
   void push(EntryPtr entry) {
-    bytes_ += cost(*entry);
+    bytes_ += entry->memory_bytes();
     entries_.push_back(std::move(entry));
     while (bytes_ > most_bytes_ && !entries_.empty()) {
-      bytes_ -= cost(*entries_.front());
+      bytes_ -= entries_.front()->memory_bytes();
       entries_.pop_front();
     }
   }
@@ -33,7 +33,6 @@ class Tail {
   std::size_t bytes() const { return bytes_; }
 
  private:
-  static std::size_t cost(const Entry& entry) { return sizeof(Entry) + entry.part.size() + 128; }
   const std::size_t most_bytes_;
   std::size_t bytes_ = 0;
   std::deque<EntryPtr> entries_;

@@ -17,16 +17,6 @@ bool remembered(std::unordered_map<std::string, bool>& memory, std::size_t most,
   return memory.emplace(key, ask()).first->second;
 }
 
-// One more than fits is enough to know that there are too many to list.
-void list(std::set<std::string, std::less<>>* set, std::string_view item) {
-  if (set->size() <= limits::kEntryTypes && !set->contains(item)) set->emplace(item);
-}
-
-std::vector<std::string> listed(const std::set<std::string, std::less<>>& set) {
-  if (set.size() > limits::kEntryTypes) return {};
-  return {set.begin(), set.end()};
-}
-
 }  // namespace
 
 bool PublishRights::may_publish(std::string_view type) {
@@ -93,13 +83,20 @@ void TransactionCheck::check_row(const RowSlice& slice, PublishRights& rights) {
                                    " publish type " + std::string(row.type) +
                                    ": add it to a [[rule]] of policy.toml, reload, then "
                                    "insert the rows again"};
+  } else if (row.destination && !is_destination(*row.destination)) {
+    refused_ = {
+        "destination_unknown",
+        "a row of type " + std::string(row.type) +
+            " has a destination that is neither spoke/NAME nor region/NAME, where NAME is 1 "
+            "to 63 letters, digits, _, - and dots: correct it"};
   } else if (row.destination && !rights.knows_destination(*row.destination)) {
     refused_ = {"destination_unknown",
                 "the hub's policy names no destination " + std::string(*row.destination) +
                     ": correct the row's destination, or add a [[rule]] for it"};
   }
-  list(&types_, row.type);
-  list(&destinations_, row.destination.value_or(""));
+  // One more than fits is enough to know that there are too many to list.
+  if (routes_.size() <= limits::kEntryRoutes)
+    routes_.insert({std::string(row.type), std::string(row.destination.value_or(""))});
 }
 
 void TransactionCheck::describe(Entry* entry) {
@@ -108,8 +105,7 @@ void TransactionCheck::describe(Entry* entry) {
   entry->parts = parts_;
   entry->rows = rows_;
   entry->bytes = bytes_;
-  entry->types = listed(types_);
-  entry->destinations = listed(destinations_);
+  if (routes_.size() <= limits::kEntryRoutes) entry->routes = {routes_.begin(), routes_.end()};
 }
 
 }  // namespace oltp20::hub

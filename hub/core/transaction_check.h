@@ -17,7 +17,8 @@
 
 namespace oltp20::hub {
 
-// What policy says of one origin, remembered: a type is looked up once.
+// What policy says of one origin, remembered: a type is looked up once. What is no type or no
+// destination is not asked about: so what is remembered is bounded in bytes as well.
 class PublishRights {
  public:
   PublishRights(Identity who, std::shared_ptr<const Policy> policy)
@@ -64,7 +65,7 @@ class TransactionCheck {
   std::uint32_t rows_ = 0;
   std::uint64_t bytes_ = 0;
   std::int64_t newest_us_ = 0;
-  std::set<std::string, std::less<>> types_, destinations_;
+  std::set<Route> routes_;
 };
 
 }  // namespace oltp20::hub

@@ -6,19 +6,34 @@
 namespace oltp20::hub {
 namespace {
 
-void write_list(ByteWriter& out, const std::vector<std::string>& list) {
-  out.u16(static_cast<std::uint16_t>(list.size()));
-  for (const std::string& item : list) out.str16(item);
+void write_routes(ByteWriter& out, const std::vector<Route>& routes) {
+  out.u16(static_cast<std::uint16_t>(routes.size()));
+  for (const Route& route : routes) {
+    out.str16(route.type);
+    out.str16(route.destination);
+  }
 }
 
 // Grows with what is there, not with what the count says.
-std::vector<std::string> read_list(ByteReader& in) {
-  std::vector<std::string> list;
-  for (std::uint16_t left = in.u16(); left > 0 && in.ok(); --left) list.emplace_back(in.str16());
-  return list;
+std::vector<Route> read_routes(ByteReader& in) {
+  std::vector<Route> routes;
+  for (std::size_t left = in.u16(); left > 0 && in.ok(); --left) {
+    Route& route = routes.emplace_back();
+    route.type = in.str16();
+    route.destination = in.str16();
+  }
+  return routes;
 }
 
 }  // namespace
+
+std::size_t Entry::memory_bytes() const {
+  constexpr std::size_t kHeap = 128;  // names, blocks, the pointer to it
+  std::size_t bytes = sizeof(Entry) + kHeap + part.size();
+  for (const Route& route : routes)
+    bytes += sizeof(Route) + route.type.size() + route.destination.size();
+  return bytes;
+}
 
 std::string canonical_entry(const Entry& entry) {
   std::string bytes;
@@ -44,8 +59,7 @@ std::string canonical_entry(const Entry& entry) {
   out.u32(entry.parts);
   out.u32(entry.rows);
   out.u64(entry.bytes);
-  write_list(out, entry.types);
-  write_list(out, entry.destinations);
+  write_routes(out, entry.routes);
   return bytes;
 }
 
@@ -91,8 +105,7 @@ Result<Entry> decode_entry(std::string_view bytes) {
   entry.parts = in.u32();
   entry.rows = in.u32();
   entry.bytes = in.u64();
-  entry.types = read_list(in);
-  entry.destinations = read_list(in);
+  entry.routes = read_routes(in);
   entry.stream = in.id<Hash>();
   entry.part = in.str32();
   if (!in.at_end()) return Status(Code::corrupt, "a journal entry of the wrong length");

@@ -13,6 +13,13 @@ namespace oltp20::hub {
 
 inline constexpr std::uint8_t kEntryVersion = 1;
 
+// What decides who may have a row: its type with its destination ("": whoever may).
+struct Route {
+  std::string type;
+  std::string destination;
+  auto operator<=>(const Route&) const = default;
+};
+
 // A transaction, or a run: the record that opens or reopens an (origin, epoch) in this stream.
 struct Entry {
   enum class Kind : std::uint8_t { transaction = 1, run = 2 };
@@ -31,14 +38,15 @@ struct Entry {
   std::uint32_t parts = 0;       // 1: the bytes are in `part`; more: they are stored beside
   std::uint32_t rows = 0;
   std::uint64_t bytes = 0;  // of all parts
-  // What it holds, for filters: distinct types and destinations ("" stands for "whoever may");
-  // each empty when there are more than limits::kEntryTypes (then look at the rows).
-  std::vector<std::string> types;
-  std::vector<std::string> destinations;
+  // The distinct routes of its rows, for filters, in order; empty when there are more than
+  // limits::kEntryRoutes (then look at the rows).
+  std::vector<Route> routes;
   Hash stream;       // of the stream up to and including this entry
   std::string part;  // the only part, when parts == 1
 
   OriginEpoch key() const { return {origin, epoch}; }
+  // In memory, with the only part, approximately: for the bounds of who keeps entries.
+  std::size_t memory_bytes() const;
 };
 using EntryPtr = std::shared_ptr<const Entry>;
 

@@ -11,7 +11,8 @@
 //  4. read() returns what is durable, in lsn order. Reading below first_lsn is `not_found` and says
 //     where the stream begins; reading what cannot be read is `corrupt`, and deletes nothing.
 //  5. Parts of a large transaction are invisible until its entry is appended; drop_parts collects
-//     those whose entry never came.
+//     those whose entry never came. Those of every (origin, epoch) are collected by opening, and by
+//     a recover() after a failure: nobody continues a transaction that these have cut off.
 //  6. trim(upto) removes entries up to and including `upto`, with their parts, and never the head.
 //  7. After a failed append the journal refuses further appends until recover() has succeeded; what
 //     was durable stays readable.

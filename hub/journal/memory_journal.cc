@@ -148,8 +148,16 @@ Status MemoryJournal::recover() {
   while (failed() && complete_one()) {  // what waits behind the failure is refused first
   }
   std::lock_guard lock(mutex_);
+  if (!failure_) drop_orphans();
   failure_ = {};
   return {};
+}
+
+void MemoryJournal::drop_orphans() {
+  std::erase_if(parts_, [&](const auto& part) {
+    const auto& [origin, seq, part_no] = part.first;
+    return seq >= state_.first_orphan(origin);
+  });
 }
 
 void MemoryJournal::hold(bool held) {
@@ -174,6 +182,7 @@ void MemoryJournal::fail_next(Status why) {
 void MemoryJournal::crash() {
   std::lock_guard lock(mutex_);
   waiting_.clear();
+  drop_orphans();
   failure_ = {};
 }
 

@@ -4,7 +4,8 @@
 // on by the owner:
 //   hold(true)        groups wait until complete_one(); so tests own the time of each fsync
 //   fail_next(why)    the next group to complete fails, and rule 7 applies
-//   crash()           the unsynced tail is lost, its callbacks never come (their owner died)
+//   crash()           the unsynced tail is lost, its callbacks never come (their owner died), and
+//                     the journal is open again
 //   lose_tail(lsn)    acknowledged entries behind lsn are lost: a new incarnation begins
 //
 // Threads: as journal.h says, but `done` is called by whoever calls append() or complete_one(),
@@ -54,6 +55,7 @@ class MemoryJournal final : public Journal {
 
   Status commit(Group& group);
   const Entry& entry_at(Lsn lsn) const;
+  void drop_orphans();
 
   Random& random_;
   mutable std::mutex mutex_;

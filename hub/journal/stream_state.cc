@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/wire/hash_chain.h"
+#include "hub/journal/origin_seal.h"
 
 namespace oltp20::hub {
 namespace {
@@ -33,10 +34,9 @@ Status advance(const Entry& entry, bool known, OriginState* state) {
 }  // namespace
 
 std::size_t Group::bytes() const {
-  constexpr std::size_t kEntryOverhead = 256;  // names, hashes and numbers
   std::size_t total = 0;
   for (const StoredPart& part : parts) total += part.bytes.size() + part.origin.origin.size();
-  for (const EntryPtr& entry : entries) total += kEntryOverhead + entry->part.size();
+  for (const EntryPtr& entry : entries) total += entry->memory_bytes();
   return total;
 }
 
@@ -51,7 +51,7 @@ StreamState StreamState::start(std::string hub, const Incarnation& incarnation,
 }
 
 Result<StreamState::Plan> StreamState::plan(const Group& group) const {
-  Plan plan{head, {}};
+  Plan plan{head, origins_digest, {}};
   for (const EntryPtr& entry : group.entries) {
     if (entry->lsn != plan.head.lsn + 1)
       return does_not_continue(*entry, "the head is " + std::to_string(plan.head.lsn));
@@ -66,11 +66,17 @@ Result<StreamState::Plan> StreamState::plan(const Group& group) const {
     plan.head.lsn = entry->lsn;
     plan.head.hash = entry->stream;
   }
+  for (const auto& [key, state] : plan.origins) {
+    if (auto before = origins.find(key); before != origins.end())
+      remove_seal(&plan.origins_digest, origin_seal(before->second));
+    add_seal(&plan.origins_digest, origin_seal(state));
+  }
   return plan;
 }
 
 void StreamState::apply(Plan plan) {
   head = plan.head;
+  origins_digest = plan.origins_digest;
   for (auto& [key, state] : plan.origins) origins.insert_or_assign(key, std::move(state));
 }
 

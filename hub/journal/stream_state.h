@@ -17,6 +17,7 @@ struct StreamState {
   // What a group changes.
   struct Plan {
     StreamPosition head;
+    Hash origins_digest;
     OriginStates origins;  // only those that the group moves
   };
 
@@ -26,6 +27,7 @@ struct StreamState {
   Hash before_first;  // of the stream at first_lsn - 1
   StreamPosition head;
   OriginStates origins;
+  Hash origins_digest;  // over their seals (origin_seal.h)
 
   // The empty stream of a new incarnation.
   static StreamState start(std::string hub, const Incarnation& incarnation,
@@ -38,6 +40,8 @@ struct StreamState {
 
   // The first seq whose parts may be dropped: not those of entries that came.
   Seq first_droppable(const DropParts& drop) const;
+  // Of an (origin, epoch), when no transaction is under way.
+  Seq first_orphan(const OriginEpoch& origin) const { return first_droppable({origin, 0}); }
   // What trim(upto) really trims: never the head; 0 when there is nothing to trim.
   Lsn trimmable(Lsn upto) const;
 };

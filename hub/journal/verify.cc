@@ -35,6 +35,8 @@ std::string_view finding_name(Finding::Kind kind) {
       return "origin";
     case Finding::Kind::content:
       return "content";
+    case Finding::Kind::record:
+      return "record";
   }
   return "unknown";
 }
@@ -50,7 +52,7 @@ void VerifyReport::add(Lsn lsn, Finding::Kind kind, std::string sentence) {
 
 StreamVerifier::StreamVerifier(const Incarnation& incarnation, Lsn from, Lsn to,
                                std::optional<Hash> before)
-    : from_start_(from == 1), next_(from), stream_(before) {
+    : from_(from), next_(from), stream_(before) {
   report_.incarnation = incarnation;
   report_.from = from;
   report_.to = to;
@@ -105,12 +107,14 @@ void StreamVerifier::entry(Lsn stored_at, const Result<Entry>& found) {
 
 void StreamVerifier::check_origin(const Entry& entry) {
   auto [place, fresh] = origins_.try_emplace(entry.key());
-  ChainPosition& last = place->second;
-  ChainPosition here{entry.seq, entry.chain};
+  Derived& derived = place->second;
+  const ChainPosition& last = derived.last;
   if (entry.kind == Entry::Kind::run) {
     check_run(entry, fresh ? nullptr : &last);
+    derived.life = entry.life;
+    derived.base = entry.seq;
   } else if (fresh) {
-    if (from_start_ && !gap_)
+    if (from_ == 1 && !gap_)
       report_.add(entry.lsn, Finding::Kind::link, named(entry) + " comes without a run");
   } else {
     if (entry.prev != last.seq || entry.seq <= entry.prev)
@@ -122,7 +126,8 @@ void StreamVerifier::check_origin(const Entry& entry) {
       report_.add(entry.lsn, Finding::Kind::origin,
                   "the chain of " + named(entry) + " does not follow from its content");
   }
-  last = here;
+  derived.last = {entry.seq, entry.chain};
+  derived.lsn = entry.lsn;
 }
 
 void StreamVerifier::check_run(const Entry& entry, const ChainPosition* last) {
@@ -188,6 +193,52 @@ void StreamVerifier::finish() {
 
 namespace {
 
+std::string record_name(const OriginEpoch& key) {
+  return "the record of origin " + key.origin + " in epoch " + to_hex(key.epoch);
+}
+
+std::string place(Seq seq, Lsn lsn) {
+  return "seq " + std::to_string(seq) + " at entry " + std::to_string(lsn);
+}
+
+}  // namespace
+
+// Why a record of which no entry was met cannot be true; empty: it may be.
+std::string StreamVerifier::unfounded(const OriginState& record) const {
+  bool fed = record.lsn >= from_ && record.lsn <= report_.to;
+  return fed && !gap_ ? "names entry " + std::to_string(record.lsn) + ", which is none of its own"
+                      : "";
+}
+
+std::string StreamVerifier::contradiction(const OriginState& record, const Derived& derived) const {
+  bool moved_on = record.lsn > report_.to;  // since
+  bool explained = moved_on || (gap_ && record.lsn > derived.lsn);
+  if (explained && record.last.seq >= derived.last.seq) return "";
+  if (record.lsn != derived.lsn || record.last != derived.last)
+    return "says " + place(record.last.seq, record.lsn) + ", its entries say " +
+           place(derived.last.seq, derived.lsn) +
+           (record.last.seq == derived.last.seq ? ", with another chain hash" : "");
+  if (!gap_ && derived.life && (record.life != *derived.life || record.base != derived.base))
+    return "names another parent, fork or base than its run does";
+  return "";
+}
+
+void StreamVerifier::check_records(const std::vector<OriginState>& records) {
+  for (const OriginState& record : records) {
+    OriginEpoch key{record.origin, record.life.id};
+    auto known = origins_.find(key);
+    std::string wrong =
+        known == origins_.end() ? unfounded(record) : contradiction(record, known->second);
+    if (known != origins_.end()) known->second.recorded = true;
+    if (!wrong.empty()) report_.add(0, Finding::Kind::record, record_name(key) + " " + wrong);
+  }
+  for (const auto& [key, derived] : origins_)
+    if (!derived.recorded)
+      report_.add(derived.lsn, Finding::Kind::record, record_name(key) + " is missing");
+}
+
+namespace {
+
 // One page at the cursor; an entry that cannot be read is told and stepped over.
 // Errors: not_found, when it was trimmed meanwhile; what makes all reading fail.
 Status feed_page(const Journal& journal, ReadCursor* cursor, Lsn to, StreamVerifier* verifier) {
@@ -240,6 +291,7 @@ Result<VerifyReport> verify(const Journal& journal, Lsn from, Lsn to, VerifyProg
     }
   }
   if (from <= to) verifier->finish();
+  if (!verifier->report().stopped) verifier->check_records(journal.origins());
   if (!info.loss.empty()) verifier->report().add(0, Finding::Kind::cut, info.loss);
   return std::move(verifier->report());
 }

@@ -2,9 +2,10 @@
 //
 // StreamVerifier is fed a stream's entries in order and recomputes everything that a hash or a link
 // promises: entry hash and stream chain, lsn continuity, prev links and chain of each origin,
-// content of the parts. After a finding it goes on from what is stored, so that one damage is told
-// once and what follows is still checked. Memory: one state per (origin, epoch).
-// verify() feeds it from an open journal; rocksdb/verify_directory.h from files.
+// content of the parts; and that the origins' records are what the entries say. After a finding it
+// goes on from what is stored, so that one damage is told once and what follows is still checked.
+// Memory: one state per (origin, epoch). verify() feeds it from an open journal;
+// rocksdb/verify_directory.h from files.
 #pragma once
 
 #include <functional>
@@ -28,6 +29,7 @@ struct Finding {
     link,        // prev does not name the origin's entry before
     origin,      // the chain of the (origin, epoch) does not follow from the content
     content,     // the parts are not what the content hash was taken over
+    record,      // what is kept of an (origin, epoch), beside the entries, is not what they say
   };
   Lsn lsn = 0;
   Kind kind = Kind::changed;
@@ -66,22 +68,36 @@ class StreamVerifier {
   void part(const std::optional<std::string>& bytes);
   // The end of the range was reached.
   void finish();
+  // After finish(): what the journal says of its origins, then or later, against the entries that
+  // were fed. Of an origin whose entries are all trimmed nothing can be said here.
+  void check_records(const std::vector<OriginState>& records);
 
   VerifyReport& report() { return report_; }
 
  private:
+  // What the entries say of an (origin, epoch).
+  struct Derived {
+    ChainPosition last;
+    Lsn lsn = 0;
+    std::optional<EpochInfo> life;  // of its last run, when that was fed
+    Seq base = 0;
+    bool recorded = false;  // check_records() has met it
+  };
+
   void expect(Lsn stored_at);
   void check_origin(const Entry& entry);
   void check_run(const Entry& entry, const ChainPosition* last);
+  std::string unfounded(const OriginState& record) const;
+  std::string contradiction(const OriginState& record, const Derived& derived) const;
   void check_part(const std::string& bytes);
   void end_large();
 
-  const bool from_start_;
+  const Lsn from_;
   VerifyReport report_;
   Lsn next_;
   std::optional<Hash> stream_;
   bool gap_ = false;  // something was missing: origins' links may miss their predecessors
-  std::map<OriginEpoch, ChainPosition> origins_;
+  std::map<OriginEpoch, Derived> origins_;
   std::optional<Entry> large_;  // whose parts are being fed
   std::uint32_t next_part_ = 0;
   std::uint32_t next_position_ = 0;

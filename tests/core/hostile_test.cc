@@ -7,109 +7,13 @@
 #include "common/base/bytes.h"
 #include "common/base/limits.h"
 #include "common/wire/hash_chain.h"
-#include "tests/support/model_network.h"
+#include "tests/core/hub_fixture.h"
 
 namespace oltp20::tests {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-Epoch epoch(int n) {
-  return Epoch::from("epoch " + std::to_string(n));
-}
-Identity identity(const std::string& name) {
-  return {Identity::Kind::spoke, "test", "eu", name};
-}
-
-// The parts of one transaction of rows of one type.
-std::vector<std::string> parts_of(const std::string& origin, const Epoch& life, Seq seq,
-                                  const std::vector<std::string>& types,
-                                  const std::string& payload = "p") {
-  TransactionHeader header;
-  header.origin = origin;
-  header.epoch = life;
-  header.seq = seq;
-  header.rows = static_cast<std::uint32_t>(types.size());
-  TransactionEncoder encoder(header, "secret");
-  std::vector<std::string> out;
-  for (const std::string& type : types) {
-    MessageRow row;
-    row.type = type;
-    row.payload = payload;
-    encoder.add_row(row);
-    while (auto part = encoder.take_part()) out.push_back(std::move(*part));
-  }
-  encoder.finish();
-  while (auto part = encoder.take_part()) out.push_back(std::move(*part));
-  return out;
-}
-
-// A hub's core with a journal in memory; what it says is kept.
-class HubTest : public ::testing::Test {
- protected:
-  void event(hub::Event event) {
-    std::deque<hub::Event> queue;
-    queue.push_back(std::move(event));
-    while (!queue.empty()) {
-      hub::Actions actions;
-      for (; !queue.empty(); queue.pop_front())
-        core_.step(std::move(queue.front()), now_, &actions);
-      core_.flush(now_, &actions);
-      for (hub::Action& action : actions) carry_out(action, &queue);
-    }
-  }
-  void attach(hub::LinkId link, const EpochInfo& life, std::optional<ChainPosition> base = {}) {
-    event(hub::LinkOpened{link, true, identity("evil"), "x"});
-    ForwardHello hello;
-    hello.spoke = "evil";
-    hello.agent = "agent";
-    hello.epoch = life;
-    event(hub::ForwardReceived{link, hello});
-    if (!base) base = ChainPosition{0, origin_chain_start("evil", life)};
-    event(hub::ForwardReceived{link, ForwardBegin{*base}});
-  }
-  void send(hub::LinkId link, std::vector<std::string> parts) {
-    event(hub::ForwardReceived{link, ForwardParts{std::move(parts)}});
-  }
-  void deliver(hub::LinkId link, const std::string& name) {
-    event(hub::LinkOpened{link, false, identity(name), "x"});
-    DeliverHello hello;
-    hello.spoke = name;
-    hello.subscribe = {">"};
-    hello.window_bytes = limits::kDeliverWindowBytes;
-    event(hub::DeliverReceived{link, hello});
-    event(hub::DeliverReceived{link, DeliverKnown{}});
-  }
-  void policy(std::vector<hub::PolicyRule> rules) {
-    event(hub::PolicyChanged{*hub::Policy::make(std::move(rules))});
-  }
-  // Why that link ended; "" when it did not.
-  std::string ended(hub::LinkId link) const {
-    auto at = closed_.find(link);
-    return at == closed_.end() ? "" : at->second;
-  }
-
-  SeededRandom random_{1};
-  hub::MemoryJournal journal_{"hub", random_};
-  hub::HubCore core_{"hub", journal_.info(), journal_.origins(), *hub::Policy::make(allow_all())};
-  hub::Now now_{kSecond, kSecond};
-  std::map<hub::LinkId, std::string> closed_;
-  std::vector<DeliverBatch> delivered_;
-
- private:
-  void carry_out(hub::Action& action, std::deque<hub::Event>* queue) {
-    if (auto* append = std::get_if<hub::AppendGroup>(&action))
-      journal_.append(std::move(append->group),
-                      [queue](Status status) { queue->push_back(hub::GroupDone{status}); });
-    if (auto* read = std::get_if<hub::ReadPages>(&action))
-      queue->push_back(hub::PageFound{read->link, journal_.read(read->from, read->max_bytes)});
-    if (auto* close = std::get_if<hub::CloseLink>(&action))
-      closed_[close->link] = close->goodbye.reason;
-    if (auto* send = std::get_if<hub::SendDeliver>(&action))
-      if (auto* batch = std::get_if<DeliverBatch>(&send->frame)) delivered_.push_back(*batch);
-  }
-};
 
 TEST_F(HubTest, NumbersThatNoDatabaseHoldsAreRefused) {
   const Seq beyond = limits::kSeq;

@@ -38,6 +38,7 @@ void fuzz_stream(std::string_view bytes) {
     }
   }
   verifier.finish();
+  verifier.check_records({OriginState{}});
   const VerifyReport& report = verifier.report();
   DEMAND(report.findings.size() <= VerifyReport::kFindings);
   for (const Finding& finding : report.findings) DEMAND(!finding.sentence.empty());
@@ -76,10 +77,20 @@ void fuzz_record(std::string_view bytes, Decode decode, Encode encode) {
   if (record) DEMAND(encode(*record) == bytes);
 }
 
+// The length of the key, the key, the value.
+void fuzz_origin(std::string_view bytes) {
+  ByteReader in(bytes);
+  std::string_view key = in.raw(in.u8());
+  std::string_view value = in.raw(in.remaining());
+  (void)store::origin_of_part(key);
+  Result<store::OriginRecord> record = store::decode_origin(1, key, value);
+  if (record && record->is_intact()) DEMAND(store::encode_origin(record->state) == value);
+}
+
 void fuzz(std::string_view bytes) {
   if (bytes.empty()) return;
   std::string_view rest = bytes.substr(1);
-  switch (static_cast<std::uint8_t>(bytes[0]) % 8) {
+  switch (static_cast<std::uint8_t>(bytes[0]) % 9) {
     case 0:
       return fuzz_entry(rest);
     case 1:
@@ -93,7 +104,9 @@ void fuzz(std::string_view bytes) {
     case 5:
       return fuzz_record(rest, store::decode_place, store::encode_place);
     case 6:
-      return fuzz_record(rest, store::decode_origin, store::encode_origin);
+      return fuzz_origin(rest);
+    case 7:
+      return fuzz_record(rest, store::decode_head, store::encode_head);
     default:
       return fuzz_record(rest, store::decode_large, store::encode_large);
   }

@@ -96,8 +96,7 @@ struct Stream {
     entry.parts = large ? 2 : 1;
     entry.rows = 3;
     entry.bytes = part->size();
-    entry.types = {"greeting", "order.new"};
-    entry.destinations = {"", "spoke/b"};
+    entry.routes = {{"greeting", ""}, {"order.new", "spoke/b"}};
     if (!large) entry.part = *part;
     return seal(std::move(entry));
   }
@@ -139,8 +138,10 @@ void journals() {
   hub::OriginState state;
   state.origin = "store-17";
   state.last = {5, id_of<Hash>('c')};
-  seed("journal", "origin", kind_of(6, encode_origin(state)));
-  seed("journal", "large", kind_of(7, encode_large({{"store-17", id_of<Epoch>('e')}, 5})));
+  const std::string key = origin_key(1, {state.origin, state.life.id});
+  seed("journal", "origin", kind_of(6, static_cast<char>(key.size()) + key + encode_origin(state)));
+  seed("journal", "head", kind_of(7, encode_head({{7, id_of<Hash>('h')}, id_of<Hash>('d')})));
+  seed("journal", "large", kind_of(8, encode_large({{"store-17", id_of<Epoch>('e')}, 5})));
 }
 
 template <typename Wire, typename Frame>

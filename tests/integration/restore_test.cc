@@ -1,6 +1,9 @@
-// A database that is restored from a cold copy of its files.
+// A database, or a hub, that is restored from a cold copy of its files.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "tests/support/network.h"
 
@@ -84,6 +87,48 @@ TEST_F(Restore, ADestinationsColdCopyGetsAgainWhatItLost) {
   net.move_spoke("b", *copy);
   net.start_spoke("b");
   EXPECT_TRUE(eventually(10, [&] { return received(*copy) == "20 20"; })) << net.logs();
+}
+
+TEST_F(Restore, AHubsColdCopyBeginsANewIncarnationWhenTold) {
+  namespace fs = std::filesystem;
+  auto stat = [&] {
+    nlohmann::json out;
+    EXPECT_TRUE(eventually(10, [&] {
+      Outcome outcome = net.ctl({"--json", "journal", "stat"});
+      if (outcome.exit_code != 0) return false;
+      out = nlohmann::json::parse(outcome.output);
+      return true;
+    })) << net.logs();
+    return out;
+  };
+  send(a, "before ", 1, 10);
+  ASSERT_TRUE(eventually(10, [&] { return received(b) == "10 10"; })) << net.logs();
+  net.hub().stop();
+  fs::copy(net.hub_data(), net.path("backup"), fs::copy_options::recursive);
+  net.start_hub();
+  send(a, "after ", 1, 10);
+  ASSERT_TRUE(eventually(20, [&] { return received(b) == "20 20"; })) << net.logs();
+  nlohmann::json lost = stat();
+  net.hub().stop();
+
+  fs::remove_all(net.hub_data());
+  fs::rename(net.path("backup"), net.hub_data());
+  Outcome wrong = run(
+      {program("oltp20-hub"), "--config", net.config_of("hub"), "--restored", "--check-config"});
+  EXPECT_EQ(wrong.exit_code, 2) << wrong.output;
+  net.start_hub({}, {"--restored"});
+  nlohmann::json now = stat();
+  EXPECT_NE(now["incarnation"], lost["incarnation"]);
+  EXPECT_EQ(now["parent"]["incarnation"], lost["incarnation"]);
+  EXPECT_EQ(now["parent"]["lsn"], 11) << "as far as the copy went";
+  EXPECT_THAT(net.hub().log(), HasSubstr("journal_restored"));
+  send(a, "later ", 1, 10);
+  EXPECT_TRUE(eventually(20, [&] { return received(b) == "30 30"; })) << received(b) << net.logs();
+  EXPECT_EQ(b.sql(kDb, "select count(*) from oltp20.gap"), "0");
+
+  net.hub().stop();
+  net.start_hub();
+  EXPECT_EQ(stat()["incarnation"], now["incarnation"]) << "once only";
 }
 
 TEST_F(Restore, ASecondAgentOnOneDatabaseDoesNotRun) {

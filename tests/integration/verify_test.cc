@@ -118,12 +118,35 @@ TEST_F(Verify, ReorderedEntriesAreFound) {
   }
 }
 
+// What says where an origin resumes, with its seal made anew.
+TEST_F(Verify, AForgedRecordOfAnOriginIsFound) {
+  files::put_origin(directory_, [](hub::OriginState& state) { state.last.seq -= 5; });
+  for (const Outcome& outcome : {offline(), online()})
+    expect_found(outcome, HasSubstr("says seq 35 at entry 41, its entries say seq 40 at entry 41"));
+}
+
+TEST_F(Verify, AChangedRecordOfAnOriginIsFoundAndNotBelieved) {
+  hub::OriginState state = files::get_origin(directory_);
+  const std::string where = hub::store::origin_key(1, {state.origin, state.life.id});
+  std::string record = files::raw_get(directory_, where).value();
+  record[record.size() - 50] ^= 1;
+  files::raw_put(directory_, where, record);
+  expect_found(offline(), HasSubstr("its seal is broken"));
+  Outcome refused = run(hub({}), 30);
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.output, HasSubstr("the record of origin a"));
+  EXPECT_THAT(refused.output, HasSubstr("Nothing was deleted"));
+}
+
 // The newest three entries, with the head moved back as if they had never been.
 TEST_F(Verify, ACutTailIsFound) {
   for (Lsn lsn = kHead - 2; lsn <= kHead; ++lsn) files::raw_delete(directory_, key(lsn));
   hub::Entry last = *hub::decode_entry(bytes(kHead - 3));
-  files::raw_put(directory_, hub::store::prefix(hub::store::Space::head, 1),
-                 hub::store::encode_place({last.lsn, last.stream}));
+  files::put_origin(directory_, [&](hub::OriginState& state) {
+    state.last = {last.seq, last.chain};
+    state.lsn = last.lsn;
+  });
+  files::put_head(directory_, last.lsn, last.stream);
   const std::string lost = std::to_string(kHead - 2) + " to " + std::to_string(kHead);
   expect_found(offline(), HasSubstr("entry " + std::to_string(kHead - 2) + ": it and all up to " +
                                     std::to_string(kHead) + " were acknowledged and are missing"));

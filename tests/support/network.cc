@@ -89,11 +89,12 @@ void Network::move_spoke(const std::string& name, PostgresCluster& cluster,
                  std::to_string(hub_port_) + "\"\n");
 }
 
-void Network::start_hub(std::vector<std::string> wrapper) {
+void Network::start_hub(std::vector<std::string> wrapper, const std::vector<std::string>& options) {
   write_file(path("policy.toml"), policy);
   hub_.reset();
   for (const std::string& word : {program("oltp20-hub"), std::string("--config"), config_of("hub")})
     wrapper.push_back(word);
+  wrapper.insert(wrapper.end(), options.begin(), options.end());
   hub_ = std::make_unique<Process>(std::move(wrapper), path("hub.log"));
 }
 

@@ -25,7 +25,8 @@ class Network {
                   const std::string& database = "oltp20_framework");
 
   // `wrapper`: a command that runs it, such as prlimit.
-  void start_hub(std::vector<std::string> wrapper = {});
+  void start_hub(std::vector<std::string> wrapper = {},
+                 const std::vector<std::string>& options = {});
   Process& hub() { return *hub_; }
   void start_spoke(const std::string& name);
   Process& spoke(const std::string& name) { return *spokes_.at(name); }

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "common/base/bytes.h"
+#include "hub/journal/origin_seal.h"
 
 namespace oltp20::hub::store {
 namespace {
@@ -77,6 +78,14 @@ std::string part_key(LifeNo life, const OriginEpoch& origin, Seq seq, std::uint3
   return key;
 }
 
+Result<OriginEpoch> origin_of_part(std::string_view part_key) {
+  constexpr std::size_t kBefore = 1 + 4, kBehind = 1 + Epoch::size + 8 + 4;
+  if (part_key.size() <= kBefore + kBehind) return wrong_length("key of a part");
+  std::string_view name = part_key.substr(kBefore, part_key.size() - kBefore - kBehind);
+  return OriginEpoch{std::string(name),
+                     Epoch::from(part_key.substr(kBefore + name.size() + 1, Epoch::size))};
+}
+
 std::string parts_end(LifeNo life, const OriginEpoch& origin) {
   return part_key(life, origin, std::numeric_limits<Seq>::max(), 0);
 }
@@ -142,24 +151,36 @@ Result<Place> decode_place(std::string_view bytes) {
   return place;
 }
 
-std::string encode_origin(const OriginState& state) {
-  std::string bytes;
-  ByteWriter out(&bytes);
-  out.str16(state.origin);
-  out.id(state.life.id);
-  out.id(state.life.parent);
-  out.u64(state.life.fork.seq);
-  out.id(state.life.fork.chain);
-  out.u64(state.base);
-  out.u64(state.last.seq);
-  out.id(state.last.chain);
-  out.u64(state.lsn);
+std::string encode_head(const Head& head) {
+  std::string bytes = encode_place(head.place);
+  bytes += head.origins_digest.view();
   return bytes;
 }
 
-Result<OriginState> decode_origin(std::string_view bytes) {
+Result<Head> decode_head(std::string_view bytes) {
   ByteReader in(bytes);
-  OriginState state;
+  Head head;
+  head.place.lsn = in.u64();
+  head.place.hash = in.id<Hash>();
+  head.origins_digest = in.id<Hash>();
+  if (!in.at_end()) return wrong_length("head");
+  return head;
+}
+
+bool OriginRecord::is_intact() const {
+  return seal == origin_seal(state);
+}
+
+std::string encode_origin(const OriginState& state) {
+  std::string bytes = canonical_origin(state);
+  bytes += origin_seal(state).view();
+  return bytes;
+}
+
+Result<OriginRecord> decode_origin(LifeNo life, std::string_view key, std::string_view bytes) {
+  ByteReader in(bytes);
+  OriginRecord record;
+  OriginState& state = record.state;
   state.origin = in.str16();
   state.life.id = in.id<Epoch>();
   state.life.parent = in.id<Epoch>();
@@ -169,8 +190,11 @@ Result<OriginState> decode_origin(std::string_view bytes) {
   state.last.seq = in.u64();
   state.last.chain = in.id<Hash>();
   state.lsn = in.u64();
+  record.seal = in.id<Hash>();
   if (!in.at_end()) return wrong_length("origin");
-  return state;
+  if (key != origin_key(life, {state.origin, state.life.id}))
+    return Status(Code::corrupt, "the record of origin " + state.origin + " is in another's place");
+  return record;
 }
 
 std::string encode_large(const LargeEntry& large) {

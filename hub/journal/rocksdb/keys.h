@@ -39,6 +39,8 @@ std::string prefix(Space space, LifeNo life);
 std::string lsn_key(Space space, LifeNo life, Lsn lsn);
 std::string origin_key(LifeNo life, const OriginEpoch& origin);
 std::string part_key(LifeNo life, const OriginEpoch& origin, Seq seq, std::uint32_t part_no);
+// Errors: corrupt.
+Result<OriginEpoch> origin_of_part(std::string_view part_key);
 // Behind every part of this (origin, epoch).
 std::string parts_end(LifeNo life, const OriginEpoch& origin);
 // The lsn at the end of an lsn_key().
@@ -60,16 +62,30 @@ struct Life {
 std::string encode_life(const Life& life);
 Result<Life> decode_life(std::string_view key, std::string_view bytes);
 
-// A place in the stream of a life: its head, or the entry before its first.
+// A place in the stream of a life.
 struct Place {
   Lsn lsn = 0;
   Hash hash;
 };
+// Of the entry before the first.
 std::string encode_place(const Place& place);
 Result<Place> decode_place(std::string_view bytes);
 
+struct Head {
+  Place place;
+  Hash origins_digest;  // over the seals of all origins' records (origin_seal.h)
+};
+std::string encode_head(const Head& head);
+Result<Head> decode_head(std::string_view bytes);
+
+struct OriginRecord {
+  OriginState state;
+  Hash seal;
+  bool is_intact() const;  // the seal is that of the state
+};
 std::string encode_origin(const OriginState& state);
-Result<OriginState> decode_origin(std::string_view bytes);
+// Checks the form, and that the key is this origin's.
+Result<OriginRecord> decode_origin(LifeNo life, std::string_view key, std::string_view bytes);
 
 // The transaction of an entry whose parts are stored beside it.
 struct LargeEntry {

@@ -57,12 +57,12 @@ Result<Recovered> begin_life(Store& store, Witness& witness, const std::string& 
   out.life = life.no;
   out.state = StreamState::start(hub, life.incarnation, life.parent);
   out.loss = life.loss;
-  std::string start = encode_place({0, out.state.before_first});
+  Place start{0, out.state.before_first};
   rocksdb::WriteBatch batch;
   batch.Put(meta_key(), encode_meta({kFormatVersion, hub}));
   batch.Put(life_key(life.no), encode_life(life));
-  batch.Put(prefix(Space::head, life.no), start);
-  batch.Put(prefix(Space::first, life.no), start);
+  batch.Put(prefix(Space::head, life.no), encode_head({start, out.state.origins_digest}));
+  batch.Put(prefix(Space::first, life.no), encode_place(start));
   OLTP20_TRY(store.write(&batch, "beginning an incarnation"));
   OLTP20_TRY(witness.write(out.state.head));
   OLTP20_TRY(witness.sync());
@@ -101,6 +101,9 @@ Result<Recovered> recover_stream(Store& store, Witness& witness, const std::stri
               .loss = verdict->loss};
     return begin_life(store, witness, hub, std::move(next));
   }
+  rocksdb::WriteBatch batch;
+  OLTP20_TRY(store.drop_orphans(current, **state, &batch));
+  if (batch.Count() != 0) OLTP20_TRY(store.write(&batch, "dropping what was cut off"));
   OLTP20_TRY(witness.write((*state)->head));
   OLTP20_TRY(witness.sync());
   return Recovered{.life = current.no, .state = std::move(**state), .loss = {}};

@@ -188,7 +188,8 @@ void RocksJournal::put_group(const Group& group, const StreamState::Plan& plan,
   for (const auto& [key, origin] : plan.origins)
     batch->Put(store::origin_key(life_, key), store::encode_origin(origin));
   if (!group.entries.empty())
-    batch->Put(prefix(Space::head, life_), store::encode_place({plan.head.lsn, plan.head.hash}));
+    batch->Put(prefix(Space::head, life_),
+               store::encode_head({{plan.head.lsn, plan.head.hash}, plan.origins_digest}));
 }
 
 void RocksJournal::drop_parts(const DropParts& drop, rocksdb::WriteBatch* batch) {
@@ -422,7 +423,9 @@ Status RocksJournal::roll_back_to_acknowledged() {
     if (!state_.origins.contains(key)) batch.Delete(store::origin_key(life_, key));
   for (const auto& [key, origin] : state_.origins)
     batch.Put(store::origin_key(life_, key), store::encode_origin(origin));
-  batch.Put(prefix(Space::head, life_), store::encode_place({head.lsn, head.hash}));
+  batch.Put(prefix(Space::head, life_),
+            store::encode_head({{head.lsn, head.hash}, state_.origins_digest}));
+  OLTP20_TRY(store_->drop_orphans(lives->back(), state_, &batch));
   // A trim that failed may have happened or not: as on disk.
   state_.first_lsn = (*disk)->first_lsn;
   state_.before_first = (*disk)->before_first;

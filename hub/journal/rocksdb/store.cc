@@ -6,6 +6,8 @@
 
 #include <filesystem>
 
+#include "hub/journal/origin_seal.h"
+
 namespace oltp20::hub::store {
 namespace {
 
@@ -155,14 +157,18 @@ Result<std::optional<StreamState>> Store::state(const std::string& hub, const Li
   Result<std::optional<std::string>> first_bytes = get(prefix(Space::first, life.no));
   if (!first_bytes) return first_bytes.status();
   if (!*first_bytes) return unreadable("the record of its first entry is missing");
-  Result<Place> head = decode_place(**head_bytes), before_first = decode_place(**first_bytes);
+  Result<Head> head = decode_head(**head_bytes);
+  Result<Place> before_first = decode_place(**first_bytes);
   if (!head) return unreadable(head.status().message());
   if (!before_first) return unreadable(before_first.status().message());
-  state.head.lsn = head->lsn;
-  state.head.hash = head->hash;
+  state.head.lsn = head->place.lsn;
+  state.head.hash = head->place.hash;
   state.first_lsn = before_first->lsn + 1;
   state.before_first = before_first->hash;
   OLTP20_TRY(load_origins(life, &state));
+  if (state.origins_digest != head->origins_digest)
+    return unreadable(
+        "its origins' records are not those of its head: one was changed, removed or put back");
   OLTP20_TRY(check_head(life, state));
   return std::optional(std::move(state));
 }
@@ -172,10 +178,16 @@ Status Store::load_origins(const Life& life, StreamState* state) const {
   std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator({}));
   for (it->Seek(prefix(Space::origin, life.no)); it->Valid() && it->key().compare(end) < 0;
        it->Next()) {
-    Result<OriginState> origin = decode_origin(it->value().ToStringView());
-    if (!origin) return unreadable(origin.status().message());
-    OriginEpoch key{origin->origin, origin->life.id};
-    state->origins.emplace(std::move(key), std::move(*origin));
+    Result<OriginRecord> record =
+        decode_origin(life.no, it->key().ToStringView(), it->value().ToStringView());
+    if (!record) return unreadable(record.status().message());
+    OriginState& origin = record->state;
+    if (!record->is_intact() || origin.lsn > state->head.lsn)
+      return unreadable("the record of origin " + origin.origin + " in epoch " +
+                        to_hex(origin.life.id) + " was changed");
+    add_seal(&state->origins_digest, record->seal);
+    OriginEpoch key{origin.origin, origin.life.id};
+    state->origins.emplace(std::move(key), std::move(origin));
   }
   return it->status().ok() ? Status() : unreadable(it->status().ToString());
 }
@@ -202,6 +214,27 @@ Result<Entry> Store::entry(LifeNo life, Lsn lsn) const {
   Result<Entry> entry = decode_entry(**bytes);
   if (!entry) return unreadable("entry " + std::to_string(lsn) + ": " + entry.status().message());
   return entry;
+}
+
+// Two looks for each (origin, epoch) that has parts, however many those are.
+Status Store::drop_orphans(const Life& life, const StreamState& state,
+                           rocksdb::WriteBatch* batch) const {
+  std::string all_end = prefix(Space::part, life.no + 1);
+  std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator({}));
+  it->Seek(prefix(Space::part, life.no));
+  while (it->Valid() && it->key().compare(all_end) < 0) {
+    Result<OriginEpoch> origin = origin_of_part(it->key().ToStringView());
+    if (!origin) return unreadable(origin.status().message());
+    std::string begin = part_key(life.no, *origin, state.first_orphan(*origin), 0);
+    std::string end = parts_end(life.no, *origin);
+    if (it->key().compare(end) >= 0) return unreadable("a part has a seq beyond every limit");
+    it->Seek(begin);
+    if (it->Valid() && it->key().compare(end) < 0) {
+      batch->DeleteRange(begin, end);
+      it->Seek(end);
+    }
+  }
+  return it->status().ok() ? Status() : unreadable(it->status().ToString());
 }
 
 Status Store::write(rocksdb::WriteBatch* batch, std::string_view doing) const {

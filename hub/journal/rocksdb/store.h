@@ -48,6 +48,9 @@ class Store {
   Result<Entry> entry(LifeNo life, Lsn lsn) const;
   Result<std::optional<std::string>> get(const std::string& key) const;
 
+  // Adds to the batch the removal of all parts whose entries never came (journal.h, rule 5).
+  Status drop_orphans(const Life& life, const StreamState& state, rocksdb::WriteBatch* batch) const;
+
   // With fsync. Errors as translate().
   Status write(rocksdb::WriteBatch* batch, std::string_view doing) const;
   // Files and memory, approximately.

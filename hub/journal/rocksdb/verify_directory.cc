@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "hub/journal/origin_seal.h"
 #include "hub/journal/rocksdb/store.h"
 #include "hub/journal/rocksdb/witness.h"
 
@@ -19,6 +20,7 @@ constexpr Lsn kProgressEntries = 1000;
 
 struct Bounds {
   store::Place before_first, head;
+  Hash origins_digest;
 };
 
 // nullopt: the entries of this life were removed by trim().
@@ -28,11 +30,11 @@ Result<std::optional<Bounds>> bounds_of(const Store& store, const Life& life) {
   if (!*head) return std::optional<Bounds>();
   Result<std::optional<std::string>> first = store.get(store::prefix(Space::first, life.no));
   if (!first) return first.status();
-  Result<store::Place> head_place = store::decode_place(**head);
+  Result<store::Head> head_record = store::decode_head(**head);
   Result<store::Place> first_place = store::decode_place(first->value_or(""));
-  if (!head_place) return store.unreadable(head_place.status().message());
+  if (!head_record) return store.unreadable(head_record.status().message());
   if (!first_place) return store.unreadable(first_place.status().message());
-  return std::optional(Bounds{*first_place, *head_place});
+  return std::optional(Bounds{*first_place, head_record->place, head_record->origins_digest});
 }
 
 void feed_parts(const Store& store, const Life& life, const Entry& entry,
@@ -86,6 +88,42 @@ bool feed(const Store& store, const Life& life, const VerifyProgress& progress,
   return true;
 }
 
+// The origins' records: each by its seal and by the entries; all of them by the head's digest,
+// which speaks only where nothing else does.
+void check_origins(const Store& store, const Life& life, const Bounds& bounds,
+                   StreamVerifier* verifier) {
+  VerifyReport& report = verifier->report();
+  auto finding = [&](const std::string& what) { report.add(0, Finding::Kind::record, what); };
+  std::size_t before = report.findings.size() + report.more_findings;
+  std::vector<OriginState> records;
+  Hash digest;
+  std::string end = store::prefix(Space::origin, life.no + 1);
+  std::unique_ptr<rocksdb::Iterator> it(store.db().NewIterator({}));
+  for (it->Seek(store::prefix(Space::origin, life.no)); it->Valid() && it->key().compare(end) < 0;
+       it->Next()) {
+    Result<store::OriginRecord> record =
+        store::decode_origin(life.no, it->key().ToStringView(), it->value().ToStringView());
+    if (!record) {
+      finding(record.status().message());
+      continue;
+    }
+    if (!record->is_intact())
+      finding("the record of origin " + record->state.origin + " was changed: its seal is broken");
+    if (record->state.lsn > bounds.head.lsn)
+      finding("the record of origin " + record->state.origin + " names an entry behind the head");
+    add_seal(&digest, record->seal);
+    records.push_back(std::move(record->state));
+  }
+  if (!it->status().ok()) report.add(0, Finding::Kind::unreadable, it->status().ToString());
+  verifier->check_records(records);
+  bool told = report.findings.size() + report.more_findings != before;
+  if (!told && digest != bounds.origins_digest)
+    finding(
+        "the origins' records are not those of the head: one whose entries are trimmed was "
+        "removed, "
+        "changed or put back from an earlier time");
+}
+
 Result<VerifyReport> verify_life(const Store& store, const std::string& hub, const Life& life,
                                  const Bounds& bounds, const VerifyProgress& progress) {
   Lsn from = bounds.before_first.lsn + 1;
@@ -105,6 +143,7 @@ Result<VerifyReport> verify_life(const Store& store, const std::string& hub, con
       report.add(bounds.head.lsn, Finding::Kind::changed, "the head record has another hash");
   }
   verifier.finish();
+  check_origins(store, life, bounds, &verifier);
   return std::move(report);
 }
 

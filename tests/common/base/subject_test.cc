@@ -33,6 +33,16 @@ TEST(Subject, BadPatternsAreRefusedWithASentence) {
   }
 }
 
+TEST(Names, DestinationsAreSpokesAndRegions) {
+  EXPECT_TRUE(is_destination("spoke/store-17"));
+  EXPECT_TRUE(is_destination("region/eu.west_1"));
+  EXPECT_TRUE(is_destination("spoke/" + std::string(63, 'n')));
+  for (const std::string& bad :
+       {std::string(), std::string("spoke"), std::string("spoke/"), std::string("hub/eu"),
+        std::string("spoke/a/b"), std::string("Spoke/a"), "spoke/" + std::string(64, 'n')})
+    EXPECT_FALSE(is_destination(bad)) << bad;
+}
+
 TEST(Names, GlobsMatch) {
   EXPECT_TRUE(name_matches("store-*", "store-17"));
   EXPECT_TRUE(name_matches("*", ""));

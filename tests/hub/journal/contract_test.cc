@@ -190,6 +190,52 @@ TEST_P(JournalContract, Rule5DropPartsTakesOnlyOrphans) {
       << "the orphans must be gone";
 }
 
+// What would have come, had it not been cut off: large transactions of three origins, of which the
+// journal knows two.
+struct CutOff {
+  explicit CutOff(StreamBuilder later) {
+    entries = {later.large("a", 3, &parts), later.large("b", 2, &parts), later.run("c")};
+    entries.push_back(later.large("c", 2, &parts));
+  }
+  // The entries come after all, without parts: each must miss what was collected.
+  void expect_gone(Journal& journal) {
+    Lsn first = journal.info().head.lsn + 1;
+    ASSERT_TRUE(append(journal, {{}, {}, entries}));
+    for (Lsn lsn : {first, first + 1, first + 3})
+      EXPECT_EQ(journal.read({lsn, 0}, 1000).status().code(), Code::corrupt) << lsn;
+  }
+  std::vector<StoredPart> parts;
+  std::vector<EntryPtr> entries;
+};
+
+TEST_P(JournalContract, Rule5NoOrphanOutlivesARestart) {
+  open("a");
+  open("b");
+  Group kept;
+  kept.entries = {build().large("a", 2, &kept.parts)};
+  ASSERT_TRUE(append(journal(), kept));
+  CutOff cut_off(build());
+  ASSERT_TRUE(append(journal(), {{}, cut_off.parts, {}}));
+  reopen();
+  EXPECT_EQ(read_all(journal()).size(), 4u) << "parts of an entry that came are not orphans";
+  cut_off.expect_gone(journal());
+}
+
+TEST_P(JournalContract, Rule5NoOrphanOutlivesARecovery) {
+  open("a");
+  open("b");
+  CutOff cut_off(build());
+  Group before, failing;
+  before.parts.assign(cut_off.parts.begin(), cut_off.parts.begin() + 2);
+  failing.parts.assign(cut_off.parts.begin() + 2, cut_off.parts.end());
+  ASSERT_TRUE(append(journal(), before));
+  engine_->break_disk();
+  EXPECT_FALSE(append(journal(), failing));
+  engine_->repair_disk();
+  ASSERT_TRUE(journal().recover());
+  cut_off.expect_gone(journal());
+}
+
 TEST_P(JournalContract, Rule6TrimRemovesUpToAndNeverTheHead) {
   open("a");
   Group with_parts = build().group("a", 3);

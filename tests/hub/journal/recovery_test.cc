@@ -249,8 +249,12 @@ TEST_F(RecoveryTest, RecoverWaitsForTheDiskAndKeepsReadingMeanwhile) {
   // The flush failed, but the group may have reached the disk all the same.
   for (const EntryPtr& entry : lost.entries)
     raw_put(path(), store::lsn_key(store::Space::entry, 1, entry->lsn), encode_entry(*entry));
-  raw_put(path(), store::prefix(store::Space::head, 1),
-          store::encode_place({failing.head().lsn, failing.head().hash}));
+  Entry last = *lost.entries.back();
+  put_origin(path(), [&](OriginState& state) {
+    state.last = {last.seq, last.chain};
+    state.lsn = last.lsn;
+  });
+  put_head(path(), last.lsn, last.stream);
   disk.set_full(false);
   Status recovered = journal->recover();
   ASSERT_TRUE(recovered) << recovered.message();

@@ -10,6 +10,8 @@
 #include <sstream>
 
 #include "common/wire/sha256.h"
+#include "hub/journal/origin_seal.h"
+#include "hub/journal/rocksdb/keys.h"
 
 namespace oltp20::hub::testing {
 namespace {
@@ -94,6 +96,41 @@ void raw_put(const std::string& directory, const std::string& key, const std::st
 void raw_delete(const std::string& directory, const std::string& key) {
   rocksdb::Status status = open_raw(directory)->Delete({}, key);
   ASSERT_TRUE(status.ok()) << status.ToString();
+}
+
+namespace {
+
+store::Head head_of(const std::string& directory) {
+  return *store::decode_head(raw_get(directory, store::prefix(store::Space::head, 1)).value());
+}
+void write_head(const std::string& directory, const store::Head& head) {
+  raw_put(directory, store::prefix(store::Space::head, 1), store::encode_head(head));
+}
+
+}  // namespace
+
+void put_head(const std::string& directory, Lsn lsn, const Hash& stream) {
+  store::Head head = head_of(directory);
+  head.place = {lsn, stream};
+  write_head(directory, head);
+}
+
+OriginState get_origin(const std::string& directory) {
+  std::unique_ptr<rocksdb::DB> db = open_raw(directory);
+  std::unique_ptr<rocksdb::Iterator> it(db->NewIterator({}));
+  it->Seek(store::prefix(store::Space::origin, 1));
+  return store::decode_origin(1, it->key().ToStringView(), it->value().ToStringView())->state;
+}
+
+void put_origin(const std::string& directory, const std::function<void(OriginState&)>& change) {
+  OriginState state = get_origin(directory);
+  store::Head head = head_of(directory);
+  remove_seal(&head.origins_digest, origin_seal(state));
+  std::string key = store::origin_key(1, {state.origin, state.life.id});
+  change(state);
+  add_seal(&head.origins_digest, origin_seal(state));
+  raw_put(directory, key, store::encode_origin(state));
+  write_head(directory, head);
 }
 
 void flush_tables(const std::string& directory) {

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "hub/journal/journal.h"
+
 namespace oltp20::hub::testing {
 
 // The newest write-ahead log of the journal in `directory`.
@@ -23,6 +25,12 @@ std::string fingerprint(const std::string& directory);
 std::optional<std::string> raw_get(const std::string& directory, const std::string& key);
 void raw_put(const std::string& directory, const std::string& key, const std::string& value);
 void raw_delete(const std::string& directory, const std::string& key);
+
+// Both of the first incarnation, with seal and digest as if a hub had written them.
+void put_head(const std::string& directory, Lsn lsn, const Hash& stream);
+// The record of its first origin.
+void put_origin(const std::string& directory, const std::function<void(OriginState&)>& change);
+OriginState get_origin(const std::string& directory);
 // Moves everything from the log into table files.
 void flush_tables(const std::string& directory);
 

@@ -61,8 +61,7 @@ EntryPtr StreamBuilder::transaction(const std::string& origin, const std::string
   entry.chain = origin_chain_next(last.chain, entry.content);
   entry.parts = entry.rows = 1;
   entry.bytes = entry.part.size();
-  entry.types = {"greeting"};
-  entry.destinations = {""};
+  entry.routes = {{"greeting", ""}};
   last = {entry.seq, entry.chain};
   return seal(std::move(entry));
 }
@@ -91,8 +90,7 @@ EntryPtr StreamBuilder::large(const std::string& origin, std::uint32_t rows,
   take();
   entry.content = encoder.content_hash();
   entry.chain = origin_chain_next(last.chain, entry.content);
-  entry.types = {"greeting"};
-  entry.destinations = {""};
+  entry.routes = {{"greeting", ""}};
   last = {entry.seq, entry.chain};
   return seal(std::move(entry));
 }

@@ -156,7 +156,7 @@ TEST_F(VerifyFilesTest, FindsReorderedEntriesWhoseNumbersWereForged) {
 TEST_F(VerifyFilesTest, FindsAForgedEntryWithItsHashesMadeAnew) {
   // Whoever rewrites an entry with its stream hash contradicts the next one.
   change_entry(5, [&](Entry& entry) {
-    entry.types = {"payment"};
+    entry.routes = {{"payment", ""}};
     entry.stream = Hash{};
   });
   VerifyReport report = check();
@@ -213,6 +213,80 @@ TEST_F(VerifyFilesTest, DamagedLogIsNamed) {
   ASSERT_FALSE(report);
   EXPECT_EQ(report.status().code(), Code::corrupt);
   EXPECT_THAT(report.status().message(), HasSubstr(log));
+}
+
+TEST_F(VerifyFilesTest, FindsAForgedOriginRecordByItsEntries) {
+  const std::vector<std::pair<std::function<void(OriginState&)>, std::string>> forgeries = {
+      {[](OriginState& state) { state.last.seq -= 5; }, "says seq 16"},
+      {[](OriginState& state) { state.last.seq += 5; }, "says seq 26"},
+      {[](OriginState& state) { state.last.chain = Hash::from("x"); }, "another chain hash"},
+      {[](OriginState& state) { state.lsn = 20; }, "at entry 20"},
+      {[](OriginState& state) { state.base = 3; }, "base than its run"},
+      {[](OriginState& state) { state.life.parent = Epoch::from("x"); }, "another parent"}};
+  const OriginState truth = get_origin(path());
+  for (const auto& [forge, sentence] : forgeries) {
+    put_origin(path(), forge);
+    for (const VerifyReport& report : {check(), check_online()}) {
+      EXPECT_THAT(described(report), HasSubstr("record: the record of origin a in epoch"));
+      EXPECT_THAT(described(report), HasSubstr(sentence));
+      EXPECT_EQ(report.findings.size(), 1u) << described(report);
+    }
+    put_origin(path(), [&](OriginState& state) { state = truth; });
+  }
+  EXPECT_TRUE(check().is_sound());
+}
+
+TEST_F(VerifyFilesTest, FindsAChangedOrRemovedOriginRecordAndDoesNotOpenOnIt) {
+  OriginState state = get_origin(path());
+  const std::string where = store::origin_key(1, {state.origin, state.life.id});
+  const std::string truth = raw_get(path(), where).value();
+  SecureRandom random;
+  auto opens = [&] {
+    return open_rocksdb_journal({.directory = path(), .hub = "eu-west"}, random).status();
+  };
+  std::string changed = truth;
+  changed[changed.size() - 50] ^= 1;
+  raw_put(path(), where, changed);
+  EXPECT_THAT(described(check()), HasSubstr("record: the record of origin a was changed"));
+  EXPECT_EQ(opens().code(), Code::corrupt);
+  EXPECT_THAT(opens().message(), HasSubstr("record of origin a in epoch"));
+
+  raw_delete(path(), where);
+  EXPECT_TRUE(has(check(), 22, Kind::record)) << described(check());
+  EXPECT_EQ(opens().code(), Code::corrupt);
+
+  raw_put(path(), where, truth);
+  put_origin(path(), [](OriginState& record) { record.lsn = 23; });
+  EXPECT_THAT(described(check()), HasSubstr("behind the head"));
+  EXPECT_EQ(opens().code(), Code::corrupt);
+}
+
+// Of an origin whose entries are all trimmed only the seals can tell.
+TEST_F(VerifyFilesTest, FindsWhatWasDoneToTheRecordOfATrimmedOrigin) {
+  OriginState state = get_origin(path());
+  const std::string where = store::origin_key(1, {state.origin, state.life.id});
+  const std::string earlier = raw_get(path(), where).value();
+  {
+    std::unique_ptr<Journal> journal = open_journal(path());
+    StreamBuilder build(*journal);
+    ASSERT_TRUE(append(*journal, build.group("a", 1)));
+    ASSERT_TRUE(append(*journal, {{}, {}, {build.run("b"), build.transaction("b")}}));
+    ASSERT_TRUE(journal->trim(23));
+  }
+  ASSERT_TRUE(check().is_sound()) << described(check());
+  const std::string truth = raw_get(path(), where).value();
+  std::string changed = truth;
+  changed[changed.size() - 50] ^= 1;
+  const std::string sealed = "the origins' records are not those of the head";
+  raw_put(path(), where, changed);
+  EXPECT_THAT(described(check()), HasSubstr("its seal is broken"));
+  raw_put(path(), where, earlier);
+  EXPECT_THAT(described(check()), HasSubstr(sealed));
+  raw_delete(path(), where);
+  EXPECT_THAT(described(check()), HasSubstr(sealed));
+  raw_put(path(), where, truth);
+  EXPECT_TRUE(check().is_sound());
+  EXPECT_TRUE(check_online().is_sound());
 }
 
 TEST_F(VerifyFilesTest, RunningHubIsLeftAlone) {
