@@ -12,14 +12,14 @@ Usage: ops/lib/fuzz.sh seeds|keep
 
   seeds   writes the true encodings anew (tests/fuzz/corpus/*/seed-*)
   keep    puts what the last `ops/test --preset fuzz` found into tests/fuzz/corpus, minimised:
-          of each fuzzer at most 40 inputs of at most 512 bytes, named found-HASH
+          of each fuzzer at most 24 inputs of at most 512 bytes, named found-HASH
 
 Examples:
   OLTP20_FUZZ_SECONDS=600 ops/test --preset fuzz && ops/lib/fuzz.sh keep
 TEXT
 }
 
-most_inputs=40
+most_inputs=24
 most_bytes=512
 corpus=$root/tests/fuzz/corpus
 build=$root/build-fuzz
@@ -40,7 +40,7 @@ case ${1:-} in
       # -merge=1 takes the smallest inputs first, and of them only what reaches something new.
       "$fuzzer" -merge=1 -max_len="$most_bytes" "$merged" "$corpus/$name" "$build/found/$name/inputs" 2>/dev/null
       rm -f "$corpus/$name"/found-*
-      find "$merged" -type f -size -"$((most_bytes + 1))"c -printf '%s %p\n' | sort -n | head -n "$most_inputs" |
+      find "$merged" -type f -size -"$((most_bytes + 1))"c -printf '%s %p\n' | sort -n | awk -v most="$most_inputs" 'NR <= most' |
         while read -r _ file; do
           hash=$(sha256sum "$file" | cut -c1-12)
           # What is a seed already needs no second copy.

@@ -151,6 +151,16 @@ void frame(std::uint8_t number, const std::string& kind, const Frame& frame) {
   seed("frames", kind, kind_of(number, message.SerializeAsString()));
 }
 
+// By name: a field that the protocol gets later keeps its default here.
+ForwardHello forward_hello(const std::string& spoke, const EpochInfo& life, ChainPosition stable) {
+  ForwardHello hello;
+  hello.spoke = spoke;
+  hello.epoch = life;
+  hello.stable = stable;
+  hello.agent = "agent";
+  return hello;
+}
+
 DeliverHello deliver_hello(const std::string& spoke, std::vector<StreamPosition> positions) {
   DeliverHello hello;
   hello.spoke = spoke;
@@ -166,7 +176,10 @@ void frames() {
   EpochInfo life{id_of<Epoch>('e'), id_of<Epoch>('p'), {41, id_of<Hash>('f')}};
   StreamPosition at{id_of<Incarnation>('i'), 9, id_of<Hash>('h')};
   auto up = [](const std::string& kind, const ForwardUp& f) { frame<v1::ForwardUp>(0, kind, f); };
-  up("hello", ForwardHello{kProtocolVersion, "s1", life, {7, id_of<Hash>('c')}, 99, "agent"});
+  ForwardHello hello = forward_hello("s1", life, {7, id_of<Hash>('c')});
+  hello.ancestors = {life};
+  hello.tip = 99;
+  up("hello", hello);
   up("begin", ForwardBegin{{8, id_of<Hash>('b')}});
   up("parts", ForwardParts{{"one", std::string(1, '\0')}});
   up("heartbeat", Heartbeat{1, 2, 3});
@@ -224,10 +237,9 @@ void hubs() {
   TransactionHeader tombstone = header(2, 0);
   tombstone.origin = "a";
   tombstone.tombstone = true;
-  const std::string attach =
-      said(0, 0) + said(2, 0, up(ForwardHello{kProtocolVersion, "a", life, start, 0, "agent"})) +
-      said(2, 0, up(ForwardBegin{start})) + said(5, 0) + said(1, 1) +
-      said(3, 1, request(deliver_hello("b", {})));
+  const std::string attach = said(0, 0) + said(2, 0, up(forward_hello("a", life, start))) +
+                             said(2, 0, up(ForwardBegin{start})) + said(5, 0) + said(1, 1) +
+                             said(3, 1, request(deliver_hello("b", {})));
   const std::string first = said(2, 0, up(ForwardParts{{part(1, {rows()[0], rows()[1]})}}));
   seed("hub", "delivered",
        attach + first + said(5, 0) + said(5, 0) + said(3, 1, request(DeliverAck{10, 2, 2})));
