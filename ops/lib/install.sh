@@ -8,10 +8,11 @@ source "$here/common.sh"
 
 usage() {
   cat <<'TEXT'
-Usage: ops/lib/install.sh [--analysis] [--dry-run]
+Usage: ops/lib/install.sh [--analysis] [--bench] [--dry-run]
 
 Installs the missing packages as root or through sudo.
   --analysis  also what the lanes asan, tsan and fuzz of ops/test need
+  --bench     also what only ops/bench needs
   --dry-run   only print what is missing (exit 1 when something is)
 
 Examples:
@@ -29,6 +30,7 @@ packages=(
 )
 # llvm has the symbolizer: without it reports, and suppressions by name, are mere addresses.
 analysis_packages=(clang clang-tidy libclang-rt-dev llvm)
+bench_packages=(nats-server)
 
 missing_packages() {
   local installed
@@ -73,6 +75,14 @@ keep_clusters_away() {
   echo 'create_main_cluster = false' | as_root tee "$config" >/dev/null
 }
 
+# nats-server would be started as a service, and listen on every address.
+keep_nats_down() {
+  local unit=/etc/systemd/system/nats-server.service
+  [[ -e $unit || -L $unit ]] && return
+  as_root mkdir -p "${unit%/*}"
+  as_root ln -s /dev/null "$unit"
+}
+
 install_packages() {
   local -a apt=(apt-get -y -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold
     install --no-install-recommends "$@")
@@ -91,6 +101,7 @@ main() {
     case $1 in
       -h | --help) usage; exit 0 ;;
       --analysis) packages+=("${analysis_packages[@]}") ;;
+      --bench) packages+=("${bench_packages[@]}") ;;
       --dry-run) dry_run=yes ;;
       *) usage >&2; fail 2 "unknown option: $1" ;;
     esac
@@ -107,6 +118,7 @@ main() {
   check_rights "${missing[@]}"
   step "installing ${#missing[@]} packages: ${missing[*]}"
   keep_clusters_away
+  [[ " ${missing[*]} " != *" nats-server "* ]] || keep_nats_down
   install_packages "${missing[@]}"
   mapfile -t missing < <(missing_packages)
   [[ ${#missing[@]} -eq 0 ]] || fail 1 "still missing after the installation: ${missing[*]}"

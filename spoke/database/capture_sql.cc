@@ -17,6 +17,13 @@ std::string raw(const std::string& condition) {
 const std::string kBegunSince = "xid >= pg_snapshot_xmax($1::text::pg_snapshot)";
 const std::string kInProgress = "xid = any (array(select pg_snapshot_xip($1::text::pg_snapshot)))";
 
+const std::string kRowColumns =
+    "m.position, m.id, m.type, "
+    "case when isfinite(m.date) then m.date - date '2000-01-01' "
+    "when m.date > date '2000-01-01' then 2147483647 "
+    "when m.date is not null then -2147483648 end as date, "
+    "m.payload, m.headers::text, m.destination, m.sent_at from message.outgoing m ";
+
 std::string grouped(const std::string& further) {
   return "select xid, max(position) as place, count(bytes) as rows, sum(bytes) as bytes, "
          "max(bytes) as largest from (" +
@@ -59,16 +66,20 @@ std::string transactions_sql() {
 }
 
 // The lateral join walks the array in its order; the reader verifies that it did.
-const char* const kRowsSql =
-    "select o.* from unnest($1::text::xid8[]) with ordinality as wanted (xid, place), "
-    "lateral (select wanted.place, m.position, m.id, m.type, "
-    "case when isfinite(m.date) then m.date - date '2000-01-01' "
-    "when m.date > date '2000-01-01' then 2147483647 "
-    "when m.date is not null then -2147483648 end as date, "
-    "m.payload, m.headers::text, m.destination, m.sent_at from message.outgoing m "
-    "where m.xid = wanted.xid "
-    "and m.position > case when wanted.place = 1 then $2::bigint "
-    "else -9223372036854775808 end "
-    "order by m.position) as o limit $3::bigint";
+std::string rows_sql() {
+  return "select o.* from unnest($1::text::xid8[]) with ordinality as wanted (xid, place), "
+         "lateral (select wanted.place, " +
+         kRowColumns +
+         "where m.xid = wanted.xid "
+         "and m.position > case when wanted.place = 1 then $2::bigint "
+         "else -9223372036854775808 end "
+         "order by m.position) as o limit $3::bigint";
+}
+
+// One walk over each index instead of one for each transaction takes less than half of the time.
+std::string rows_by_xid_sql() {
+  return "select m.xid, " + kRowColumns +
+         "where m.xid = any ($1::text::xid8[]) order by m.xid, m.position limit $2::bigint";
+}
 
 }  // namespace oltp20::spoke

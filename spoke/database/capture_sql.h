@@ -15,7 +15,10 @@ std::string take_tick_sql(bool wal_visible);
 // $1 previous snapshot, $2 snapshot, $3 after which place, $4 most.
 std::string transactions_sql();
 
-// $1 array of transaction ids, $2 after which position (of the first of them), $3 most.
-extern const char* const kRowsSql;
+// $1 array of transaction ids, $2 after which position (of the first of them), $3 most. In the
+// array's order; the first column is the place in it, from 1.
+std::string rows_sql();
+// $1 array of transaction ids, $2 most. In the order of the ids, which are the first column.
+std::string rows_by_xid_sql();
 
 }  // namespace oltp20::spoke

@@ -1,21 +1,20 @@
 #include "spoke/database/pg_inbox.h"
 
-#include <array>
 #include <map>
+#include <pqxx/tablewriter>
 #include <set>
 
+#include "spoke/database/row_text.h"
 #include "spoke/database/schema.h"
 #include "spoke/database/session.h"
+#include "spoke/database/small_group.h"
 #include "spoke/database/values.h"
 
 namespace oltp20::spoke {
 
 namespace {
 
-constexpr std::size_t kColumns = 11;
-const std::array<std::string, kColumns> kIncomingColumns = {
-    "origin", "epoch",   "seq",     "position",    "id",     "type",
-    "date",   "payload", "headers", "destination", "sent_at"};
+constexpr std::size_t kCopyBytes = 64 * 1024;  // written to the server at once
 
 // Leaves an apply whose expectation the database does not meet; nothing has happened then.
 struct Mismatch {
@@ -132,6 +131,7 @@ void LibpqxxInbox::prepare() {
   c.prepare("position_make",
             "insert into oltp20.stream_position (hub, incarnation, lsn, hash) values ($1, $2::uuid,"
             " $3::bigint, $4::bytea) on conflict do nothing");
+  prepare_small(c);
   c.prepare("known_ids",
             "select id::text from message.incoming where origin = $1 and epoch = $2::uuid "
             "and seq > $3::bigint and id = any ($4::text::uuid[])");
@@ -258,36 +258,33 @@ std::map<OriginEpoch, LibpqxxInbox::Ids> LibpqxxInbox::known_ids(Sql& sql,
 void LibpqxxInbox::copy_rows(Sql& sql, const Transactions& transactions) {
   const std::map<OriginEpoch, Ids> known = known_ids(sql, transactions);
   const Ids none;
-  pqxx::stream_to stream(sql, "message.incoming", kIncomingColumns);
-  std::vector<std::optional<std::string>> text(kColumns);
-  std::array<const char*, kColumns> fields{};
-  auto owned = [](const std::optional<std::string_view>& view) {
-    return view ? std::optional<std::string>(*view) : std::nullopt;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"  // its successor takes no ready lines
+  pqxx::tablewriter writer(sql, "message.incoming", kIncomingColumns.begin(),
+                           kIncomingColumns.end());
+#pragma GCC diagnostic pop
+  std::string bytes;
+  CopyLines lines(&bytes);
+  const auto write = [&] {
+    if (bytes.empty()) return;
+    bytes.pop_back();  // the last newline is written for us
+    writer.write_raw_line(bytes);
+    bytes.clear();
   };
   for (const IncomingTransaction* transaction : transactions) {
     const Ids* skip = &none;
     if (!transaction->overlaps.empty())
       if (auto at = known.find({transaction->origin, transaction->epoch}); at != known.end())
         skip = &at->second;
-    text[0] = transaction->origin;
-    text[1] = uuid_text(transaction->epoch);
-    text[2] = std::to_string(transaction->seq);
+    lines.begin(*transaction);
     for (const IncomingRow& row : transaction->rows) {
       if (skip->contains(row.row.id)) continue;
-      text[3] = std::to_string(row.position);
-      text[4] = uuid_text(row.row.id);
-      text[5] = std::string(row.row.type);
-      text[6] = row.row.date ? std::optional(date_text(*row.row.date)) : std::nullopt;
-      text[7] = owned(row.row.payload);
-      text[8] = owned(row.row.headers);
-      text[9] = owned(row.row.destination);
-      text[10] = timestamp_text(row.row.sent_at_us);
-      for (std::size_t f = 0; f < text.size(); ++f)
-        fields[f] = text[f] ? text[f]->c_str() : nullptr;
-      stream << fields;
+      lines.add(row);
+      if (bytes.size() >= kCopyBytes) write();
     }
   }
-  stream.complete();
+  write();
+  writer.complete();
 }
 
 void LibpqxxInbox::keep_exceptions(Sql& sql, const ApplyGroup& group) {
@@ -331,6 +328,10 @@ Status LibpqxxInbox::apply(const ApplyGroup& group) {
     OLTP20_TRY(check_text(transaction));
   return run("applying", [&]() -> Status {
     CHECK(!large_);
+    if (is_small(group) && apply_small(connection(), hub_, group)) {
+      ++commits_;
+      return {};
+    }
     pqxx::work sql(connection());
     for (const MarkMove& move : group.marks) move_mark(sql, move);
     move_position(sql, group.expected_position, group.position);

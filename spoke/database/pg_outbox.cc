@@ -4,6 +4,7 @@
 
 #include "common/base/limits.h"
 #include "spoke/database/capture_sql.h"
+#include "spoke/database/outbox_rows.h"
 #include "spoke/database/schema.h"
 #include "spoke/database/session.h"
 #include "spoke/database/values.h"
@@ -39,11 +40,6 @@ std::string lsn_text(std::uint64_t lsn) {
   std::snprintf(text, sizeof text, "%X/%X", static_cast<unsigned>(lsn >> 32),
                 static_cast<unsigned>(lsn));
   return text;
-}
-
-std::optional<std::string> text_of(const pqxx::field& field) {
-  if (field.is_null()) return std::nullopt;
-  return std::string(field.c_str(), field.size());
 }
 
 class Notifications final : public pqxx::notification_receiver {
@@ -120,7 +116,8 @@ Status LibpqxxOutbox::check_order() {
 void LibpqxxOutbox::prepare() {
   connection().prepare("take_tick", take_tick_sql(wal_.visible));
   connection().prepare("transactions", transactions_sql());
-  connection().prepare("rows", kRowsSql);
+  connection().prepare("rows", rows_sql());
+  connection().prepare("rows_by_xid", rows_by_xid_sql());
 }
 
 // Read in one snapshot, so that its parts belong together.
@@ -179,6 +176,8 @@ Result<OutboxState> LibpqxxOutbox::open() {
       sql.exec(
           "select set_config('synchronous_commit', 'on', false) "
           "where current_setting('synchronous_commit') in ('off', 'local', 'remote_write')");
+      // A page of a tick is grouped and sorted in memory, and by this backend alone.
+      sql.exec("set work_mem = '32MB'; set max_parallel_workers_per_gather = 0");
     }
     wal_ = wal_identity(*session_);
     prepare();
@@ -319,37 +318,13 @@ Result<std::vector<OutboxRow>> LibpqxxOutbox::rows(const std::vector<std::uint64
                                                    std::int64_t after_position, std::size_t limit) {
   return run("reading rows", [&]() -> Result<std::vector<OutboxRow>> {
     pqxx::nontransaction sql(connection());
-    pqxx::result found = sql.exec_prepared("rows", array_text(xids), after_position, limit);
-    std::vector<OutboxRow> out;
-    out.reserve(found.size());
-    std::size_t place = 0;  // in xids, from 1, of the transaction that was read last
-    const bool resumes = after_position > 0;  // the first may have no rows left
-    const auto gone = [&](std::size_t missing) {
-      return Status(Code::not_found, session_->label() + ": rows of transaction " +
-                                         std::to_string(xids.at(missing - 1)) +
-                                         " are no longer there");
-    };
-    for (const auto& row : found) {
-      OutboxRow next;
-      const auto at = row[0].as<std::size_t>();
-      next.xid = xids.at(at - 1);
-      next.position = row[1].as<std::int64_t>();
-      if (at < place || (at == place && next.position <= out.back().position))
-        return Status(Code::internal, "the server returned rows out of order");
-      if (at > place + 1 && !(resumes && at == 2)) return gone(place + 1);
-      place = at;
-      next.id = id_of_uuid<RowId>(row[2].c_str());
-      next.type = row[3].c_str();
-      if (!row[4].is_null()) next.date = row[4].as<std::int32_t>();
-      next.payload = text_of(row[5]);
-      next.headers = text_of(row[6]);
-      next.destination = text_of(row[7]);
-      next.sent_at_us = timestamp_us(row[8].c_str());
-      out.push_back(std::move(next));
+    const bool resumes = after_position > 0;
+    if (!resumes && xids.size() > 1) {
+      pqxx::result all = sql.exec_prepared("rows_by_xid", array_text(xids), limit);
+      if (all.size() < limit) return rows_by_xid(all, xids);
     }
-    if (resumes && place == 0) place = 1;
-    if (out.size() < limit && place < xids.size()) return gone(place + 1);
-    return out;
+    return rows_by_place(sql.exec_prepared("rows", array_text(xids), after_position, limit), xids,
+                         resumes, limit);
   });
 }
 

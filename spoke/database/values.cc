@@ -2,7 +2,6 @@
 
 #include <charconv>
 #include <chrono>
-#include <cstdio>
 #include <limits>
 #include <stdexcept>
 
@@ -21,9 +20,18 @@ using std::chrono::year_month_day;
   throw std::runtime_error(std::string("cannot read ") + what + " '" + std::string(text) + "'");
 }
 
+// At least `width` digits. (printf costs more than all the rest of a row.)
+void append_number(std::string* out, std::int64_t value, std::size_t width) {
+  char digits[20];
+  std::size_t count = 0;
+  for (; value > 0 || count < width; value /= 10)
+    digits[count++] = static_cast<char>('0' + value % 10);
+  while (count > 0) out->push_back(digits[--count]);
+}
+
 // "YYYY-MM-DD" with PostgreSQL's "BC" for years before 1; years may have more than four digits.
 // Days are counted here and not by std::chrono, whose years end at 32767.
-std::string civil_text(std::int64_t days_since_1970, const std::string& suffix) {
+std::string civil_text(std::int64_t days_since_1970, std::string_view suffix) {
   const std::int64_t shifted = days_since_1970 + 719468;  // from 0000-03-01
   const std::int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
   const std::int64_t of_era = shifted - era * 146097;
@@ -36,27 +44,53 @@ std::string civil_text(std::int64_t days_since_1970, const std::string& suffix) 
   std::int64_t year = year_of_era + era * 400 + (month <= 2 ? 1 : 0);
   const bool before_christ = year <= 0;
   if (before_christ) year = 1 - year;
-  char text[64];
-  std::snprintf(text, sizeof text, "%04lld-%02lld-%02lld", static_cast<long long>(year),
-                static_cast<long long>(month), static_cast<long long>(day));
-  return text + suffix + (before_christ ? " BC" : "");
+  std::string text;
+  text.reserve(48);
+  append_number(&text, year, 4);
+  text += '-';
+  append_number(&text, month, 2);
+  text += '-';
+  append_number(&text, day, 2);
+  text += suffix;
+  if (before_christ) text += " BC";
+  return text;
 }
 
 }  // namespace
 
 std::string uuid_text(std::string_view raw) {
-  std::string hex = to_hex(raw);
-  for (std::size_t at : {20, 16, 12, 8}) hex.insert(at, 1, '-');
-  return hex;
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(36);
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    const auto byte = static_cast<unsigned char>(raw[i]);
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
 }
 
 std::string uuid_bytes(std::string_view text) {
-  std::string hex;
-  for (char c : text)
-    if (c != '-') hex += c;
-  auto raw = from_hex(hex);
-  if (!raw || raw->size() != 16) unreadable("uuid", text);
-  return *raw;
+  std::string raw;
+  raw.reserve(16);
+  int high = -1;
+  for (char c : text) {
+    if (c == '-') continue;
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
+    if (digit < 0) unreadable("uuid", text);
+    if (high < 0) {
+      high = digit;
+    } else {
+      raw.push_back(static_cast<char>(high << 4 | digit));
+      high = -1;
+    }
+  }
+  if (raw.size() != 16 || high >= 0) unreadable("uuid", text);
+  return raw;
 }
 
 std::string bytea_text(std::string_view raw) {
@@ -76,10 +110,15 @@ std::string timestamp_text(std::int64_t us) {
     rest += kDay;
     --whole;
   }
-  char time[40];
-  std::snprintf(time, sizeof time, " %02d:%02d:%02d.%06d+00",
-                static_cast<int>(rest / 3'600'000'000), static_cast<int>(rest / 60'000'000 % 60),
-                static_cast<int>(rest / 1'000'000 % 60), static_cast<int>(rest % 1'000'000));
+  std::string time = " ";
+  append_number(&time, rest / 3'600'000'000, 2);
+  time += ':';
+  append_number(&time, rest / 60'000'000 % 60, 2);
+  time += ':';
+  append_number(&time, rest / 1'000'000 % 60, 2);
+  time += '.';
+  append_number(&time, rest % 1'000'000, 6);
+  time += "+00";
   return civil_text(whole, time);
 }
 

@@ -30,6 +30,7 @@ class PostgresCluster {
   void stop();   // fast shutdown
   void kill9();  // SIGKILL to the postmaster; its children follow
   bool running() const { return server_ > 0; }
+  pid_t pid() const { return server_; }  // the postmaster's
 
   // A second server from a copy of the files of this one, which must be stopped; not started.
   std::unique_ptr<PostgresCluster> cold_copy() const;

@@ -92,6 +92,51 @@ TEST_F(InboxTest, RowsMarkAndPositionArriveTogether) {
   EXPECT_FALSE(inbox_->open("us-east")->position);
 }
 
+// One statement for a few rows, COPY for many: what they write must be the same.
+TEST_F(InboxTest, FewRowsAndManyRowsArriveAlike) {
+  apply_first();
+  const std::vector<std::string> texts = {"tab\tnew\nline\rreturn",
+                                          "back\\slash \\N \\.",
+                                          "\\N",
+                                          "\\.",
+                                          "{\"a\",b}",
+                                          "NULL",
+                                          "",
+                                          " \xc3\xa9 "};
+  auto with_texts = [&](Seq seq, int first_id, int rows) {
+    std::vector<int> ids;
+    for (int i = 0; i < rows; ++i) ids.push_back(first_id + i);
+    IncomingTransaction out = transaction(seq, ids);
+    for (std::size_t i = 0; i < out.rows.size(); ++i) {
+      MessageRow& row = out.rows[i].row;
+      row.payload.reset();
+      if (i < texts.size()) row.payload = texts[i];
+      if (i == 0) row.headers = "{\"quote\": \"\\\"\\\\\"}";
+      if (i == 1) row.date = INT32_MAX;
+      if (i == 2) row.destination = "spoke/store-2";
+    }
+    return out;
+  };
+  ApplyGroup few = group(1, 2, at(1), at(2)), many = group(2, 3, at(2), at(3));
+  few.transactions.push_back(with_texts(2, 100, 9));
+  many.transactions.push_back(with_texts(3, 200, 40));
+  ASSERT_TRUE(inbox_->apply(few));
+  ASSERT_TRUE(inbox_->apply(many));
+  EXPECT_EQ(count(), "50");
+  EXPECT_EQ(sql("select count(*) from message.incoming a join message.incoming b using (position) "
+                "where a.seq = 2 and b.seq = 3 and (a.type, a.date, a.payload, a.headers, "
+                "a.destination, a.sent_at) is not distinct from (b.type, b.date, b.payload, "
+                "b.headers, b.destination, b.sent_at)"),
+            "9");
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    EXPECT_EQ(sql("select coalesce(payload, 'none') from message.incoming where seq = 2 and "
+                  "position = " +
+                  std::to_string(i)),
+              texts[i]);
+  EXPECT_EQ(sql("select payload is null from message.incoming where seq = 2 and position = 8"),
+            "t");
+}
+
 TEST_F(InboxTest, AMarkThatDoesNotMatchChangesNothing) {
   apply_first();
   for (std::optional<Seq> wrong : {std::optional<Seq>(0), std::optional<Seq>()}) {

@@ -1,0 +1,84 @@
+#include "spoke/database/outbox_rows.h"
+
+#include <unordered_map>
+
+#include "spoke/database/values.h"
+
+namespace oltp20::spoke {
+namespace {
+
+std::optional<std::string> text_of(const pqxx::field& field) {
+  if (field.is_null()) return std::nullopt;
+  return std::string(field.c_str(), field.size());
+}
+
+// Columns 1 to 8 of the statements for rows.
+OutboxRow row_of(const pqxx::row& row, std::uint64_t xid) {
+  OutboxRow out;
+  out.xid = xid;
+  out.position = row[1].as<std::int64_t>();
+  out.id = id_of_uuid<RowId>(row[2].c_str());
+  out.type = row[3].c_str();
+  if (!row[4].is_null()) out.date = row[4].as<std::int32_t>();
+  out.payload = text_of(row[5]);
+  out.headers = text_of(row[6]);
+  out.destination = text_of(row[7]);
+  out.sent_at_us = timestamp_us(row[8].c_str());
+  return out;
+}
+
+Status gone(std::uint64_t xid) {
+  return Status(Code::not_found,
+                "rows of transaction " + std::to_string(xid) + " are no longer there");
+}
+
+}  // namespace
+
+Result<std::vector<OutboxRow>> rows_by_xid(const pqxx::result& found,
+                                           const std::vector<std::uint64_t>& xids) {
+  struct Range {
+    pqxx::result::size_type first = 0, count = 0;
+  };
+  std::unordered_map<std::uint64_t, Range> range_of;
+  range_of.reserve(xids.size());
+  for (pqxx::result::size_type i = 0; i < found.size(); ++i) {
+    Range& range = range_of[found[i][0].as<std::uint64_t>()];
+    if (range.count == 0) range.first = i;
+    if (range.first + range.count++ != i)
+      return Status(Code::internal, "the server returned rows out of order");
+  }
+  std::vector<OutboxRow> out;
+  out.reserve(found.size());
+  for (std::uint64_t xid : xids) {
+    auto range = range_of.find(xid);
+    if (range == range_of.end()) return gone(xid);
+    for (pqxx::result::size_type i = 0; i < range->second.count; ++i) {
+      out.push_back(row_of(found[range->second.first + i], xid));
+      if (i > 0 && out.back().position <= out[out.size() - 2].position)
+        return Status(Code::internal, "the server returned rows out of order");
+    }
+  }
+  return out;
+}
+
+Result<std::vector<OutboxRow>> rows_by_place(const pqxx::result& found,
+                                             const std::vector<std::uint64_t>& xids, bool resumes,
+                                             std::size_t limit) {
+  std::vector<OutboxRow> out;
+  out.reserve(found.size());
+  std::size_t place = 0;  // in xids, from 1, of the transaction that was read last
+  for (const auto& row : found) {
+    const auto at = row[0].as<std::size_t>();
+    OutboxRow next = row_of(row, xids.at(at - 1));
+    if (at < place || (at == place && next.position <= out.back().position))
+      return Status(Code::internal, "the server returned rows out of order");
+    if (at > place + 1 && !(resumes && at == 2)) return gone(xids.at(place));
+    place = at;
+    out.push_back(std::move(next));
+  }
+  if (resumes && place == 0) place = 1;
+  if (out.size() < limit && place < xids.size()) return gone(xids.at(place));
+  return out;
+}
+
+}  // namespace oltp20::spoke

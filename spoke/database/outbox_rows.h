@@ -1,0 +1,22 @@
+// What the two statements for rows return, as rows in the order that is wanted; a transaction
+// without rows is `not_found`. Internal to this folder: it shows libpqxx.
+#pragma once
+
+#include <pqxx/pqxx>
+#include <vector>
+
+#include "common/base/status.h"
+#include "spoke/core/outbox.h"
+
+namespace oltp20::spoke {
+
+// Of rows_by_xid_sql(), all rows of all of them: put from the ids' order into that of `xids`.
+Result<std::vector<OutboxRow>> rows_by_xid(const pqxx::result& found,
+                                           const std::vector<std::uint64_t>& xids);
+// Of rows_sql(), in order already, as many as fit into `limit`; the first transaction may have no
+// rows left when it `resumes`.
+Result<std::vector<OutboxRow>> rows_by_place(const pqxx::result& found,
+                                             const std::vector<std::uint64_t>& xids, bool resumes,
+                                             std::size_t limit);
+
+}  // namespace oltp20::spoke
