@@ -136,6 +136,7 @@ void HubConsumer::opened() {
   hello.window_bytes = limits::kDeliverWindowBytes;
   std::lock_guard lock(mutex_);
   client_->send(hello);
+  client_->send(DeliverKnown{});  // of no origin yet
 }
 
 void HubConsumer::received(DeliverDown frame) {
