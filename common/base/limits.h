@@ -37,11 +37,11 @@ inline constexpr std::size_t kSubscriptions = 256;      // patterns a spoke may 
 inline constexpr std::size_t kTickPage = 131072;        // transactions of a tick held in memory
 inline constexpr std::size_t kApplyGroup = 512;         // source transactions in one SQL commit
 inline constexpr std::size_t kApplyGroupBytes = 1 << 20;
-inline constexpr std::size_t kLives = 1000;          // epochs of one origin at a hub
-inline constexpr std::size_t kAncestors = 16;        // lives that a hello names besides its own
-inline constexpr std::size_t kLinksOfOne = 16;       // links of one spoke that have not said hello
-inline constexpr std::size_t kTransientRetries = 5;  // then the one transaction's origin waits
-inline constexpr std::size_t kDepartedSpokes = 1000; // whose lag a hub goes on to show
+inline constexpr std::size_t kLives = 1000;           // epochs of one origin at a hub
+inline constexpr std::size_t kAncestors = 16;         // lives that a hello names besides its own
+inline constexpr std::size_t kLinksOfOne = 16;        // links of one spoke that have not said hello
+inline constexpr std::size_t kTransientRetries = 5;   // then the one transaction's origin waits
+inline constexpr std::size_t kDepartedSpokes = 1000;  // whose lag a hub goes on to show
 inline constexpr std::size_t kRunOrigins = 1'000'000;  // (origin, epoch) pairs a hub remembers
 
 static_assert(kPartMostBytes + kBatchBytes + 128 * (kBatchParts + kSpanPage) < 2 * kFrameBytes,

@@ -26,7 +26,8 @@ TEST(Frames, EveryKindPassesFromAnOriginToItsHub) {
   ForwardRecorder spoke;
   auto client = ForwardClient::start(hub.reach(), &spoke);
   std::vector<ForwardUp> sent = {
-      ForwardHello{kProtocolVersion, "s1", a_life(), {a_life()}, {7, id_of<Hash>('c')}, 99, "agent"},
+      ForwardHello{
+          kProtocolVersion, "s1", a_life(), {a_life()}, {7, id_of<Hash>('c')}, 99, "agent"},
       ForwardBegin{{8, id_of<Hash>('b')}},
       ForwardParts{{std::string("one\0two", 7), std::string(limits::kPartBytes, 'x')}},
   };
