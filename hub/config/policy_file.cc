@@ -51,7 +51,7 @@ Result<std::shared_ptr<const Policy>> load_policy(const std::filesystem::path& f
   auto reader = ConfigReader::open(file, {});
   if (!reader) return reader.status();
   std::vector<PolicyRule> rules;
-  for (ConfigSection section : reader->list("rule")) rules.push_back(read_rule(section));
+  for (const ConfigSection& section : reader->list("rule")) rules.push_back(read_rule(section));
   OLTP20_TRY(reader->finish());
   return Policy::make(std::move(rules));
 }

@@ -81,7 +81,7 @@ Witness::Witness(Witness&& other) noexcept
     : file_(std::exchange(other.file_, -1)),
       path_(std::move(other.path_)),
       generation_(other.generation_),
-      last_(std::move(other.last_)) {}
+      last_(other.last_) {}
 
 Witness::~Witness() {
   if (file_ >= 0) ::close(file_);
