@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "common/program/end_within.h"
 #include "common/program/exit_code.h"
 #include "common/program/signals.h"
 #include "spoke/database/installer.h"
@@ -19,6 +20,8 @@ constexpr const char* kFooter = R"(Examples:
 Every setting can also come from the environment: database.url is OLTP20_DATABASE_URL.
 SIGTERM ends it; it may be killed at any moment without loss.
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 not reached, 4 refused.)";
+
+constexpr Micros kStopsWithin = 9 * kSecond;  // 10 s are promised
 
 int complain(const Status& status, int code) {
   std::cerr << "oltp20-spoke: " << status.message() << "\n";
@@ -48,6 +51,7 @@ int run(const SpokeConfig& config, LogFormat format) {
     if (signal == SIGTERM || signal == SIGINT) break;
     spoke.update_metrics();
   }
+  end_process_within(kStopsWithin);
   log.info("spoke_stopping", {{"spoke", config.name}});
   return kDone;
 }

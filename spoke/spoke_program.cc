@@ -9,7 +9,6 @@ namespace oltp20::spoke {
 namespace {
 
 constexpr Micros kLoopStuck = 60 * kSecond;  // a statement may take long; a minute is no statement
-constexpr Micros kRetainEvery = 30 * kSecond;
 constexpr Micros kLookEvery = 2 * kSecond;
 
 double seconds(Micros us) {
@@ -53,16 +52,18 @@ Result<CertificateInfo> check_spoke(const SpokeConfig& config) {
   return own;
 }
 
-SpokeProgram::SpokeProgram(SpokeConfig config, Log& log) : config_(std::move(config)), log_(log) {}
+SpokeProgram::SpokeProgram(SpokeConfig config, Log& log)
+    : config_(std::move(config)), log_(log), probe_(config_.database_url) {}
 
 SpokeProgram::~SpokeProgram() {
   if (http_) http_->stop();
-  {
-    std::lock_guard lock(stop_mutex_);
-    stopping_ = true;
-  }
-  stop_.notify_all();
-  if (housekeeper_.joinable()) housekeeper_.join();
+  // All are asked first: one that waits for the database must not take the others' time.
+  prober_.ask_to_end();
+  if (retention_) retention_->ask_to_stop();
+  if (origin_) origin_->ask_to_stop();
+  if (destination_) destination_->ask_to_stop();
+  prober_.join([this] { probe_.cancel(); });
+  if (retention_) retention_->stop();
   if (origin_) origin_->stop();
   if (destination_) destination_->stop();
 }
@@ -75,18 +76,27 @@ Status SpokeProgram::start() {
     hubs.push_back({hub.endpoint.text(), hub.name, tls_paths(config_)});
     names.push_back(hub.name);
   }
+  auto warn = [this](const std::string& text) {
+    log_.warn("agent_lock", {{"spoke", config_.name}, {"text", text}});
+  };
   OriginLoopOptions up;
   up.spoke = config_.name;
   up.hubs = hubs;
   up.observe = [this](const OriginNotice& notice) { observe(notice); };
   origin_ = std::make_unique<OriginLoop>(
-      std::move(up), make_pg_outbox({config_.database_url, order_name(config_.order)}));
+      std::move(up), make_pg_outbox({config_.database_url, order_name(config_.order), warn}));
   DestinationLoopOptions down;
   down.core = {config_.name, config_.subscribe, config_.start == Start::now, names};
   down.hubs = hubs;
   down.observe = [this](const DestinationNotice& notice) { observe(notice); };
-  destination_ =
-      std::make_unique<DestinationLoop>(std::move(down), make_pg_inbox({config_.database_url}));
+  destination_ = std::make_unique<DestinationLoop>(std::move(down),
+                                                   make_pg_inbox({config_.database_url, warn}));
+  RetentionLoopOptions retain;
+  retain.url = config_.database_url;
+  retain.horizon_us = config_.horizon_hours * 3600 * kSecond;
+  retain.ready = [this] { return origin_->status().database_open; };
+  retain.observe = [this](const RetentionNotice& notice) { observe(notice); };
+  retention_ = std::make_unique<RetentionLoop>(std::move(retain));
   // Before the loops run, so that a port in use ends the start; its answers read both.
   if (config_.http_listen) {
     start_http();
@@ -94,7 +104,8 @@ Status SpokeProgram::start() {
   }
   origin_->start();
   destination_->start();
-  housekeeper_ = std::thread([this] { keep_house(); });
+  retention_->start();
+  prober_.start([this] { look_at_backlog(); });
   metrics_.gauge<SpokeMetric::queue_limit>("apply_bytes")
       .set(static_cast<double>(limits::kDeliverWindowBytes));
   metrics_.gauge<SpokeMetric::queue_limit>("link_frames").set(kUnsentFrames);
@@ -227,40 +238,30 @@ void SpokeProgram::observe(const DestinationNotice& notice) {
   }
 }
 
-void SpokeProgram::keep_house() {
-  Retention retention({config_.database_url}, system_clock());
-  BacklogProbe probe(config_.database_url);
-  Micros retain_at = system_clock().monotonic_us() + kRetainEvery;
-  std::unique_lock lock(stop_mutex_);
-  while (
-      !stop_.wait_for(lock, std::chrono::microseconds(kLookEvery), [this] { return stopping_; })) {
-    lock.unlock();
-    if (origin_->status().database_open) {
-      look_at_backlog(&probe);
-      if (system_clock().monotonic_us() >= retain_at) {
-        retain(&retention);
-        retain_at = system_clock().monotonic_us() + kRetainEvery;
-      }
-    }
-    lock.lock();
+void SpokeProgram::observe(const RetentionNotice& notice) {
+  using Kind = RetentionNotice::Kind;
+  switch (notice.kind) {
+    case Kind::failed:
+      log_.warn("retention_failed", {{"spoke", config_.name}, {"text", notice.text}});
+      break;
+    case Kind::clock_jumped:
+      log_.warn("retention_waits", {{"spoke", config_.name}, {"text", notice.text}});
+      break;
+    case Kind::held_back:
+      log_.warn("retention_held_back", {{"spoke", config_.name}, {"text", notice.text}});
+      break;
   }
 }
 
 // A database that does not answer is the loops' to report; the last answer stands.
-void SpokeProgram::look_at_backlog(BacklogProbe* probe) {
-  OriginStatus up = origin_->status();
-  Result<Backlog> seen = probe->look(!keeps_up(up), up.epoch, up.journaled);
-  if (!seen) return;
-  std::lock_guard lock(backlog_mutex_);
-  backlog_ = *seen;
-}
-
-void SpokeProgram::retain(Retention* retention) {
-  Result<RetentionReport> report = retention->run_once(config_.horizon_hours * 3600 * kSecond);
-  if (!report) {
-    log_.warn("retention_failed", {{"spoke", config_.name}, {"text", report.status().message()}});
-  } else if (report->clock_jumped) {
-    log_.warn("retention_waits", {{"spoke", config_.name}, {"text", "the clock has jumped"}});
+void SpokeProgram::look_at_backlog() {
+  for (prober_.sleep(kLookEvery); !prober_.asked_to_end(); prober_.sleep(kLookEvery)) {
+    OriginStatus up = origin_->status();
+    if (!up.database_open) continue;
+    Result<Backlog> seen = probe_.look(!keeps_up(up), up.epoch, up.journaled);
+    if (!seen) continue;
+    std::lock_guard lock(backlog_mutex_);
+    backlog_ = *seen;
   }
 }
 
@@ -270,6 +271,7 @@ void SpokeProgram::update_metrics() {
   metrics_.gauge<SpokeMetric::window_bytes>().set(static_cast<double>(up.in_flight_bytes));
   metrics_.gauge<SpokeMetric::window_limit_bytes>().set(static_cast<double>(up.window_bytes));
   metrics_.gauge<SpokeMetric::held_back>().set(static_cast<double>(down.held_back));
+  metrics_.gauge<SpokeMetric::retention_held_back>().set(retention_->held_back() ? 1 : 0);
   metrics_.gauge<SpokeMetric::queue_depth>("apply_bytes")
       .set(static_cast<double>(down.queued_bytes));
   for (const RemoteHub& hub : config_.hubs)

@@ -1,20 +1,16 @@
 // SpokeProgram: a running agent, put together from its configuration.
 #pragma once
 
-#include <atomic>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 
 #include "common/observe/http.h"
 #include "common/observe/log.h"
 #include "spoke/agent/destination_loop.h"
 #include "spoke/agent/origin_loop.h"
+#include "spoke/agent/retention_loop.h"
 #include "spoke/config/spoke_config.h"
 #include "spoke/database/backlog.h"
-#include "spoke/database/retention.h"
 #include "spoke/observe/metrics.h"
 
 namespace oltp20::spoke {
@@ -35,11 +31,9 @@ class SpokeProgram {
  private:
   void observe(const OriginNotice& notice);
   void observe(const DestinationNotice& notice);
+  void observe(const RetentionNotice& notice);
   void start_http();
-  // In a thread of its own: it waits for the database, and for locks in it.
-  void keep_house();
-  void look_at_backlog(BacklogProbe* probe);
-  void retain(Retention* retention);
+  void look_at_backlog();  // in a thread of its own: it waits for the database
   void update_lag(const OriginStatus& up, const DestinationStatus& down);
   void update_links(const OriginStatus& up, const DestinationStatus& down);
   std::string hub_label() const;
@@ -51,13 +45,12 @@ class SpokeProgram {
   SpokeMetrics metrics_;
   std::unique_ptr<OriginLoop> origin_;
   std::unique_ptr<DestinationLoop> destination_;
+  std::unique_ptr<RetentionLoop> retention_;
   std::unique_ptr<HttpServer> http_;
-  std::thread housekeeper_;
+  BacklogProbe probe_;
+  LoopThread prober_;
   mutable std::mutex backlog_mutex_;
   Backlog backlog_;  // as last seen; its outbox part is empty while forwarding keeps up
-  std::mutex stop_mutex_;
-  std::condition_variable stop_;
-  bool stopping_ = false;
 };
 
 }  // namespace oltp20::spoke

@@ -80,20 +80,22 @@ create index marker_xid on oltp20.marker (xid) where not again;
 
 -- At commit, once a transaction, in two rounds: the marker of the first round only queues an event
 -- behind all deferred triggers of the transaction, so that its foreign keys have been checked
--- before the number that counts is drawn. With the rights of the caller, whose markers concern
--- nobody's order but his own; that saves a switch of user on every commit.
-create function oltp20.draw_again() returns trigger language plpgsql as $$
+-- before the number that counts is drawn. Deferred triggers fire as whoever is current at COMMIT,
+-- who after SET ROLE or a function of somebody else may have no rights here at all: so with ours.
+create function oltp20.draw_again() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   insert into oltp20.marker (again) values (true);
   return null;
 end $$;
 
 -- Forgetting oltp20.head lets rows that follow SET CONSTRAINTS ... IMMEDIATE draw again.
-create function oltp20.draw_order() returns trigger language plpgsql as $$
+create function oltp20.draw_order() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  perform pg_catalog.set_config('oltp20.head', '', true);
+  perform set_config('oltp20.head', '', true);
   insert into oltp20.marker (again) values (false);
-  if pg_catalog.pg_sequence_last_value('oltp20.asleep') is not null then
+  if pg_sequence_last_value('oltp20.asleep') is not null then
     perform oltp20.wake();
   end if;
   return null;
@@ -103,13 +105,32 @@ create constraint trigger draw_order after insert on oltp20.marker
   deferrable initially deferred for each row when (new.again)
   execute function oltp20.draw_order();
 
-create function oltp20.set_order(mode text) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Needs message.outgoing for itself for a moment. Inserts that come while it waits for that queue
+-- behind it, so it asks for 50 ms at a time, until `patience` has passed.
+create function oltp20.set_order(mode text, patience interval default '10 seconds') returns void
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp set lock_timeout = '50ms' as $$
+declare
+  give_up_at timestamptz := clock_timestamp() + patience;
 begin
   if mode is null or mode not in ('exact', 'fast') then
     raise exception 'order is ''exact'' or ''fast'', not %', quote_nullable(mode)
       using errcode = 'invalid_parameter_value';
   end if;
+  loop
+    begin
+      lock table message.outgoing in access exclusive mode;
+      exit;
+    exception when lock_not_available then
+      if clock_timestamp() > give_up_at then
+        raise exception 'the order stays %: transactions that use message.outgoing have been open '
+          'for %. Try again when they have ended',
+          (select quote_literal(value) from oltp20.setting where name = 'order'), patience
+          using errcode = 'lock_not_available';
+      end if;
+    end;
+    perform pg_sleep(0.2);
+  end loop;
   drop trigger if exists draw_again on message.outgoing;
   drop trigger if exists wake on message.outgoing;
   if mode = 'exact' then

@@ -36,9 +36,13 @@ create table oltp20.tick (
   system_identifier text not null,
   timeline bigint not null,
   wal_lsn pg_lsn not null,
-  taken_at timestamptz not null default clock_timestamp()
+  taken_at timestamptz not null default clock_timestamp(),
+  -- SHA-256 over the ids of its transactions (8 bytes each) in their order; null: not known.
+  -- Compared when the tick is read again, so that a change of order is never sent.
+  digest bytea check (octet_length(digest) = 32)
 );
 create index tick_epoch_last on oltp20.tick (epoch, last);
+create index tick_epoch_taken_at on oltp20.tick (epoch, taken_at, number);
 
 create table oltp20.checkpoint (
   epoch uuid not null references oltp20.epoch (id),

@@ -41,6 +41,63 @@ create table oltp20.stream_position (
   hash bytea not null
 ) with (fillfactor = 10);
 
+-- Ids that an origin's earlier life brought, to compare those of a fork with. Filled from
+-- message.incoming when they are first asked for, and further with each question, so that neither
+-- an index on all ids nor reading the old life again for each group is needed. Unlogged, and
+-- emptied when nobody has added to it for a day: it is filled anew.
+create unlogged table oltp20.overlap_id (
+  origin text collate "C" not null,
+  epoch uuid not null,
+  id uuid not null,
+  seq bigint not null,
+  primary key (origin, epoch, id)
+);
+create unlogged table oltp20.overlap_reach (  -- what of message.incoming is in it: (after, seq]
+  origin text collate "C" not null,
+  epoch uuid not null,
+  after bigint not null,
+  seq bigint not null,
+  at timestamptz not null default clock_timestamp(),
+  primary key (origin, epoch)
+);
+
+create function oltp20.fill_overlap(of_origin text, of_epoch uuid, above bigint, up_to bigint)
+returns void language sql security definer set search_path = pg_catalog, pg_temp as $$
+  insert into oltp20.overlap_id as o (origin, epoch, id, seq)
+    select of_origin, of_epoch, i.id, max(i.seq) from message.incoming i
+      where i.origin = of_origin and i.epoch = of_epoch and i.seq > above and i.seq <= up_to
+      group by i.id
+    on conflict (origin, epoch, id) do update set seq = greatest(o.seq, excluded.seq)
+$$;
+
+-- Which of these ids rows of (origin, epoch) behind seq `behind` have. Rows of one life arrive in
+-- the order of their seq; whoever inserts some later deletes the life's row of overlap_reach.
+create function oltp20.known_ids(of_origin text, of_epoch uuid, behind bigint, ids uuid[])
+returns setof uuid
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  reach oltp20.overlap_reach;
+  newest bigint;
+begin
+  select r.* into reach from oltp20.overlap_reach r
+    where r.origin = of_origin and r.epoch = of_epoch;
+  select i.seq into newest from message.incoming i where i.origin = of_origin
+    and i.epoch = of_epoch order by i.seq desc limit 1;
+  newest := greatest(newest, behind);
+  if reach.origin is null then
+    perform oltp20.fill_overlap(of_origin, of_epoch, behind, newest);
+    insert into oltp20.overlap_reach values (of_origin, of_epoch, behind, newest);
+  elsif newest > reach.seq or behind < reach.after then
+    perform oltp20.fill_overlap(of_origin, of_epoch, reach.seq, newest),
+            oltp20.fill_overlap(of_origin, of_epoch, behind, reach.after);
+    update oltp20.overlap_reach r set after = least(r.after, behind),
+                                      seq = greatest(r.seq, newest), at = clock_timestamp()
+      where r.origin = of_origin and r.epoch = of_epoch;
+  end if;
+  return query select o.id from oltp20.overlap_id o
+    where o.origin = of_origin and o.epoch = of_epoch and o.id = any (ids) and o.seq > behind;
+end $$;
+
 -- What lies in (from_seq, to_seq] has not come; the origin is held back until it is closed. With an
 -- empty origin: lsns of the hub's stream, of which nobody can say whose they were.
 create table oltp20.gap (

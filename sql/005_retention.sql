@@ -44,42 +44,89 @@ begin
   return true;
 end $$;
 
--- The last tick whose transactions, and all before them, nobody needs any more: stable, older than
--- the horizon, and every ancestor's life settled. Null when there is none.
-create function oltp20.prunable_tick(horizon interval) returns bigint
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  with recursive lives as (
-    select e.*, 1 as age from oltp20.epoch e where e.id = oltp20.current_epoch()
-    union all
-    select p.*, l.age + 1 from lives l join oltp20.epoch p on p.id = l.parent
-  )
-  select max(t.number) from oltp20.tick t
-  where t.epoch = oltp20.current_epoch()
-    and t.last <= oltp20.stable_seq(t.epoch)
-    and t.taken_at < clock_timestamp() - horizon
-    and not exists (select from oltp20.clock_jump j where j.at > clock_timestamp() - horizon)
-    and not exists (
-      select from lives child
-      where child.parent is not null
-        and oltp20.stable_seq(child.parent) < child.fork_seq
-        and not exists (select from oltp20.settled_epoch s where s.id = child.parent))
+-- The clock was seen to have jumped. What was dated while it ran ahead is dated now: it is as old
+-- as that at least, and would else wait for a date that is years away.
+create function oltp20.clock_jumped(seconds double precision) returns void
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+  update oltp20.clock_jump set at = clock_timestamp() where at > clock_timestamp();
+  update oltp20.retention_run set at = clock_timestamp() where at > clock_timestamp();
+  update oltp20.rotation set at = clock_timestamp() where at > clock_timestamp();
+  update oltp20.checkpoint set at = clock_timestamp() where at > clock_timestamp();
+  update oltp20.tick set taken_at = clock_timestamp() where taken_at > clock_timestamp();
+  insert into oltp20.clock_jump (seconds) values ($1);
 $$;
 
--- Whether every row of a child was captured by this tick or an earlier one.
+-- The life of before that was never confirmed up to the point where its successor forked, and that
+-- nobody has settled; null when there is none.
+create function oltp20.unsettled_life() returns uuid
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  with recursive lives as (
+    select e.* from oltp20.epoch e where e.id = oltp20.current_epoch()
+    union all
+    select p.* from lives l join oltp20.epoch p on p.id = l.parent
+  )
+  select child.parent from lives child
+  where child.parent is not null
+    and oltp20.stable_seq(child.parent) < child.fork_seq
+    and not exists (select from oltp20.settled_epoch s where s.id = child.parent)
+  limit 1
+$$;
+
+-- The last tick whose transactions, and all before them, nobody needs any more: stable, older than
+-- the horizon, and every ancestor's life settled. Null when there is none. Numbers, seqs and times
+-- of ticks grow together, so the lower of two bounds is that tick, and no other is read.
+create function oltp20.prunable_tick(horizon interval) returns bigint
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select min(bound) from (
+    select (select t.number from oltp20.tick t
+            where t.epoch = life.id and t.last <= oltp20.stable_seq(life.id)
+            order by t.last desc limit 1) as bound
+    from oltp20.current_epoch() as life (id)
+    union all
+    select (select t.number from oltp20.tick t
+            where t.epoch = life.id and t.taken_at < statement_timestamp() - horizon
+            order by t.taken_at desc, t.number desc limit 1)
+    from oltp20.current_epoch() as life (id)
+  ) as bounds
+  having count(bound) = 2
+    and not exists (select from oltp20.clock_jump j where j.at > statement_timestamp() - horizon)
+    and oltp20.unsettled_life() is null
+$$;
+
+-- Why there is none. What time and the hub will bring by themselves begins with 'not yet'.
+create function oltp20.why_not_prunable(horizon interval) returns text
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  jump timestamptz := (select max(at) from oltp20.clock_jump);
+  life uuid := oltp20.unsettled_life();
+begin
+  if jump > statement_timestamp() - horizon then
+    return format('the clock jumped; nothing is judged by its age before %s', jump + horizon);
+  elsif life is not null then
+    return format('the life %s of before was never confirmed up to the fork. When what it still '
+                  'holds may go: select oltp20.settle_epoch(%L, ''why'')', life, life);
+  end if;
+  return 'not yet stable and older than the horizon';
+end $$;
+
+-- Whether every row of a child, and every number that orders a transaction, was captured by this
+-- tick or an earlier one. A number may lie in another child than its transaction's rows.
 create function oltp20.slot_is_captured(slot integer, tick_number bigint) returns boolean
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   captured boolean;
 begin
   execute format(
-    'select not exists (select from message.outgoing_%s o, oltp20.tick t where t.number = $1 '
-    'and o.xid >= pg_snapshot_xmin(t.snapshot) and not pg_visible_in_snapshot(o.xid, t.snapshot))',
-    slot) into captured using tick_number;
+    'select not exists (select from message.outgoing_%1$s o where o.xid >= pg_snapshot_xmin('
+    't.snapshot) and not pg_visible_in_snapshot(o.xid, t.snapshot)) '
+    'and not exists (select from oltp20.marker_%1$s m where not m.again and m.xid >= '
+    'pg_snapshot_xmin(t.snapshot) and not pg_visible_in_snapshot(m.xid, t.snapshot)) '
+    'from oltp20.tick t where t.number = $1', slot) into captured using tick_number;
   return captured;
 end $$;
 
--- Empties an idle child. Fails with lock_not_available while a transaction that wrote to it is
--- open; returns why nothing was done, or '' when it was.
+-- Empties an idle child. Fails with lock_not_available while a transaction that reads or wrote it
+-- is open; returns why nothing was done, or '' when it was.
 create function oltp20.prune_slot(slot integer, horizon interval) returns text
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp set lock_timeout = '50ms' as $$
@@ -100,12 +147,12 @@ begin
   end if;
   newest := oltp20.prunable_tick(horizon);
   if newest is null then
-    return 'nothing is stable and older than the horizon';
+    return oltp20.why_not_prunable(horizon);
   end if;
   execute format('lock table message.outgoing_%s, oltp20.marker_%s in access exclusive mode',
                  slot, slot);
   if not oltp20.slot_is_captured(slot, newest) then
-    return 'rows are not yet stable and older than the horizon';
+    return 'not yet stable and older than the horizon';
   end if;
   -- The first tick that covers the child: what came before it is no longer whole.
   select min(number), newest into low, high from oltp20.tick
@@ -130,7 +177,8 @@ end $$;
 -- Forgets ticks and checkpoints that only pruned transactions needed. The newest of them stay: a
 -- new life may begin from there.
 create function oltp20.prune_history(horizon interval) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp set lock_timeout = '50ms' as $$
 declare
   done oltp20.pruned;
 begin
@@ -148,6 +196,13 @@ begin
   delete from oltp20.clock_jump where at < clock_timestamp() - 2 * horizon;
   delete from oltp20.retention_run
     where at < (select max(at) from oltp20.retention_run);
+  if (select max(at) from oltp20.overlap_reach) < clock_timestamp() - interval '1 day' then
+    begin
+      truncate oltp20.overlap_reach, oltp20.overlap_id;
+    exception when lock_not_available then
+      null;  -- in use; the next run comes in half a minute
+    end;
+  end if;
 end $$;
 
 -- For the inbox, by an administrator: ids are needed for as long as forks may overlap.

@@ -37,13 +37,17 @@ DestinationLoop::~DestinationLoop() {
 }
 
 void DestinationLoop::start() {
-  thread_ = std::thread([this] { run(); });
+  thread_.start([this] { run(); });
+}
+
+void DestinationLoop::ask_to_stop() {
+  thread_.ask_to_end();
+  mailbox_.wake();
 }
 
 void DestinationLoop::stop() {
-  stopping_ = true;
-  mailbox_.wake();
-  if (thread_.joinable()) thread_.join();
+  ask_to_stop();
+  thread_.join([this] { inbox_->cancel(); });
 }
 
 DestinationStatus DestinationLoop::status() const {
@@ -68,7 +72,7 @@ bool DestinationLoop::publish_status() {
 }
 
 void DestinationLoop::run() {
-  while (!stopping_) {
+  while (!thread_.asked_to_end()) {
     Now now = time_now();
     last_round_us_ = now.monotonic;
     DestinationActions actions;

@@ -5,11 +5,11 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "common/base/mutex.h"
 #include "common/link/client.h"
+#include "spoke/agent/loop_thread.h"
 #include "spoke/agent/mailbox.h"
 #include "spoke/core/destination.h"
 #include "spoke/database/pg_inbox.h"
@@ -29,6 +29,8 @@ class DestinationLoop {
   ~DestinationLoop();  // stop()
 
   void start();
+  // Does not wait; stop() does, and cancels a statement that keeps it from ending.
+  void ask_to_stop();
   void stop();
   // Any thread: as of the loop's last round.
   DestinationStatus status() const;
@@ -62,12 +64,11 @@ class DestinationLoop {
   std::uint64_t link_ = 0;
   std::unique_ptr<Handler> handler_;
   std::unique_ptr<DeliverClient> client_;
-  std::atomic<bool> stopping_{false};
   std::atomic<Micros> last_round_us_{0};
   mutable Mutex status_mutex_;
   DestinationStatus status_ OLTP20_GUARDED_BY(status_mutex_);
   LinkStatus link_status_ OLTP20_GUARDED_BY(status_mutex_);
-  std::thread thread_;
+  LoopThread thread_;
 };
 
 }  // namespace oltp20::spoke

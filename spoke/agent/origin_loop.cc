@@ -37,13 +37,17 @@ OriginLoop::~OriginLoop() {
 }
 
 void OriginLoop::start() {
-  thread_ = std::thread([this] { run(); });
+  thread_.start([this] { run(); });
+}
+
+void OriginLoop::ask_to_stop() {
+  thread_.ask_to_end();
+  mailbox_.wake();
 }
 
 void OriginLoop::stop() {
-  stopping_ = true;
-  mailbox_.wake();
-  if (thread_.joinable()) thread_.join();
+  ask_to_stop();
+  thread_.join([this] { outbox_->cancel(); });
 }
 
 OriginStatus OriginLoop::status() const {
@@ -68,7 +72,7 @@ bool OriginLoop::publish_status() {
 }
 
 void OriginLoop::run() {
-  while (!stopping_) {
+  while (!thread_.asked_to_end()) {
     Now now = time_now();
     last_round_us_ = now.monotonic;
     OriginActions actions;

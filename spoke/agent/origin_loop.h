@@ -5,11 +5,11 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "common/base/mutex.h"
 #include "common/link/client.h"
+#include "spoke/agent/loop_thread.h"
 #include "spoke/agent/mailbox.h"
 #include "spoke/core/origin.h"
 #include "spoke/database/pg_outbox.h"
@@ -29,7 +29,9 @@ class OriginLoop {
   ~OriginLoop();  // stop()
 
   void start();
-  // Writes down how far the hub has confirmed, then ends.
+  // Does not wait; stop() does. It writes down how far the hub has confirmed, then ends; a
+  // statement that keeps it from ending is cancelled.
+  void ask_to_stop();
   void stop();
   // Any thread: as of the loop's last round.
   OriginStatus status() const;
@@ -63,12 +65,11 @@ class OriginLoop {
   std::uint64_t link_ = 0;
   std::unique_ptr<Handler> handler_;
   std::unique_ptr<ForwardClient> client_;
-  std::atomic<bool> stopping_{false};
   std::atomic<Micros> last_round_us_{0};
   mutable Mutex status_mutex_;
   OriginStatus status_ OLTP20_GUARDED_BY(status_mutex_);
   LinkStatus link_status_ OLTP20_GUARDED_BY(status_mutex_);
-  std::thread thread_;
+  LoopThread thread_;
 };
 
 }  // namespace oltp20::spoke

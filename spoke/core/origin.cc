@@ -257,12 +257,12 @@ Status Origin::refused(const ForwardRefusal& frame, Now now, OriginActions* out)
   ChainPosition before = journaled_;
   auto at = in_flight_.begin();
   for (; at != in_flight_.end() && at->position.seq < frame.seq; ++at) before = at->position;
-  bool half_sent = at == in_flight_.end() && frame.seq == sent_.seq + 1;
+  bool half_sent = at == in_flight_.end() && frame.seq == sent_.seq + 1 && half_sent_.xid != 0;
   if (before.seq + 1 != frame.seq || (at == in_flight_.end() && !half_sent)) {
     drop_link(now, out);  // a refusal of what was not sent; after attaching again both know
     return {};
   }
-  std::uint64_t xid = half_sent ? 0 : at->xid;
+  std::uint64_t xid = half_sent ? half_sent_.xid : at->xid;
   std::uint64_t bytes = half_sent ? half_sent_.bytes : at->bytes;
   Rejection rejection{frame.seq, frame.code, frame.reason};
   OLTP20_TRY(outbox_.record_rejection(state_.epoch.id, rejection, xid));
@@ -290,6 +290,7 @@ Result<bool> Origin::forward(Now, OriginActions* out) {
     Piece& piece = **next;
     bytes += piece.part.size();
     sent_bytes_ += piece.part.size();
+    half_sent_.xid = piece.xid;
     half_sent_.bytes += piece.part.size();
     half_sent_.sent_at_us = piece.sent_at_us;
     frame.parts.push_back(std::move(piece.part));
@@ -319,6 +320,7 @@ Result<bool> Origin::capture(Now now, OriginActions* out) {
     return false;
   }
   state_.last_tick = (*taken)->tick;
+  flag_set_ = false;  // perhaps; whoever falls asleep again makes sure
   out->push_back(OriginNotice{OriginNotice::Kind::captured, "",
                               (*taken)->tick.last + 1 - (*taken)->tick.first, (*taken)->bytes,
                               (*taken)->took_us});
@@ -328,14 +330,15 @@ Result<bool> Origin::capture(Now now, OriginActions* out) {
   return true;
 }
 
-// Nothing was found: the next poll comes later, and in the end the trigger is asked to notify.
+// Nothing was found: the next poll comes later, and in the end the trigger is asked to notify. That
+// is said with each further poll, since a notifier that rolled back took it back unheard.
 Status Origin::fall_asleep(Now now) {
   Micros delay = kPolls[std::min(poll_step_, kPolls.size() - 1)];
   if (!state_.may_notify) delay = std::min(delay, limits::kPreparedPoll);
-  if (poll_step_ == kAwakePolls && state_.may_notify && !flag_set_) {
+  if (poll_step_ >= kAwakePolls && state_.may_notify) {
+    if (!flag_set_) delay = 0;  // what was committed before the flag was visible
     OLTP20_TRY(outbox_.set_asleep(true));
     flag_set_ = true;
-    delay = 0;  // what was committed before the flag was visible
   }
   ++poll_step_;
   poll_at_ = now.monotonic + delay;

@@ -148,13 +148,12 @@ class Origin {
   ChainPosition sent_;       // behind the last whole transaction that was sent
   ChainPosition journaled_;  // confirmed by the hub
   std::deque<InFlight> in_flight_;
-  InFlight
-      half_sent_;  // the transaction whose last part is not sent yet: its newest row, its bytes
+  InFlight half_sent_;  // the transaction whose last part is not sent yet; xid 0: there is none
 
   // Waking.
   Micros poll_at_ = 0;
   std::size_t poll_step_ = 0;
-  bool flag_set_ = false;  // the next commit notifies
+  bool flag_set_ = false;  // the next commit notifies, as far as is known
   std::string trouble_;
 };
 

@@ -7,7 +7,8 @@
 //  2. A tick that take_tick() returns is durable (its WAL is flushed), never weaker than the
 //     server's own synchronous_commit.
 //  3. For one tick, transactions() and rows() give the same answer for ever, until retention has
-//     passed it (state().pruned); then `not_found`.
+//     passed it (state().pruned); then `not_found`. Should the database give another order than
+//     the tick was taken with, transactions() from the tick's start is `corrupt`.
 //  4. A lost connection is `unavailable`; nothing reconnects by itself: the owner calls open()
 //  again.
 //  5. One thread.
@@ -124,11 +125,13 @@ class Outbox {
   // it is encoded again.
   virtual Result<std::vector<Rejection>> rejections(const Epoch& epoch, Seq after) = 0;
   // Begins a new life from `from` (a tick of the parent); `network_has`: the highest seq of the
-  // parent that a hub holds, so that what was lost here can be reported.
+  // parent that a hub holds, so that what was lost here can be reported. A hub must have confirmed
+  // everything up to the fork: it is recorded as a checkpoint of the parent.
   virtual Status begin_epoch(const EpochInfo& epoch, const Tick& from, Seq network_has,
                              const std::string& why) = 0;
 
-  // Publishes that the agent sleeps, so that the next commit notifies; and withdraws it.
+  // Publishes that the agent sleeps, so that the next commit notifies; and withdraws it. Saying it
+  // again costs a look: a notifier that rolled back has withdrawn it, and its notification is lost.
   virtual Status set_asleep(bool asleep) = 0;
 };
 

@@ -23,15 +23,21 @@ constexpr const char* kPeopleSql =
 
 }  // namespace
 
-BacklogProbe::BacklogProbe(std::string url) : url_(std::move(url)) {}
+BacklogProbe::BacklogProbe(std::string url)
+    : url_(std::move(url)), canceller_(std::make_unique<Canceller>()) {}
 
 BacklogProbe::~BacklogProbe() = default;
+
+void BacklogProbe::cancel() {
+  canceller_->cancel();
+}
 
 Result<Backlog> BacklogProbe::look(bool outbox, const Epoch& epoch, Seq journaled) {
   if (!session_) {
     auto session = Session::connect({url_, "oltp20-spoke metrics"});
     if (!session) return session.status();
     session_ = std::move(*session);
+    canceller_->watch(session_);
   }
   Result<Backlog> looked =
       guard("looking at what waits in " + session_->label(), [&]() -> Result<Backlog> {

@@ -11,6 +11,7 @@
 
 namespace oltp20::spoke {
 
+class Canceller;
 class Session;
 
 // Beyond so many rows the backlog is not counted on: counting must not cost more than sending.
@@ -31,10 +32,13 @@ class BacklogProbe {
   // `outbox`: look at the outbox too, behind `journaled` of `epoch`. Errors: as those of a
   // connection; the next call connects again.
   Result<Backlog> look(bool outbox, const Epoch& epoch, Seq journaled);
+  // Any thread: ends the statement that is running, with an error; none is no harm.
+  void cancel();
 
  private:
   const std::string url_;
-  std::unique_ptr<Session> session_;
+  std::shared_ptr<Session> session_;
+  const std::unique_ptr<Canceller> canceller_;
 };
 
 }  // namespace oltp20::spoke

@@ -4,14 +4,16 @@ namespace oltp20::spoke {
 
 namespace {
 
-// Rows and markers of the transactions that `condition` selects; `bytes` is null for markers.
+// Rows and markers of the transactions that `condition` selects; `bytes` is null for markers. Where
+// there is no row no marker is looked at: it would be one without a row.
 std::string raw(const std::string& condition) {
   return "select xid, position, coalesce(octet_length(payload), 0) "
          "+ coalesce(octet_length(headers::text), 0) as bytes "
          "from message.outgoing where " +
          condition +
          " union all select xid, position, null::integer from oltp20.marker where not again and " +
-         condition;
+         condition + " and (select true from message.outgoing where " + condition +
+         " order by xid limit 1)";
 }
 
 const std::string kBegunSince = "xid >= pg_snapshot_xmax($1::text::pg_snapshot)";
@@ -31,6 +33,10 @@ std::string grouped(const std::string& further) {
          ") as r group by xid having count(bytes) > 0";
 }
 
+// Over rows of (xid, place); null when there are none.
+const char* const kDigest = "sha256(string_agg(xid8send(xid), ''::bytea order by place))";
+const std::string kVisible = " and pg_visible_in_snapshot(xid, $2::text::pg_snapshot)";
+
 }  // namespace
 
 std::string take_tick_sql(bool wal_visible) {
@@ -41,14 +47,15 @@ std::string take_tick_sql(bool wal_visible) {
          "pending as materialized (" +
          grouped("") +
          "), "
-         "total as (select count(*) as transactions, coalesce(sum(bytes), 0)::bigint as volume "
-         "from pending), "
+         "total as (select count(*) as transactions, coalesce(sum(bytes), 0)::bigint as volume, " +
+         kDigest +
+         " as ids from pending), "
          "taken as (insert into oltp20.tick (number, epoch, previous, snapshot, first, last, "
-         "system_identifier, timeline, wal_lsn) "
+         "system_identifier, timeline, wal_lsn, digest) "
          "select number + 1, epoch, snapshot, pg_current_snapshot(), last + 1, "
          "last + transactions, $3, $4::bigint, " +
          lsn +
-         " from fits, total where ok and transactions > 0 returning *) "
+         ", ids from fits, total where ok and transactions > 0 returning *) "
          "select place, xid, rows, bytes, largest, tick, epoch, snapshot, volume from ("
          "select -1::bigint as place, case when f.ok then 1 else 0 end as xid, "
          "t.first as rows, t.last as bytes, pg_wal_lsn_diff(t.wal_lsn, '0/0')::bigint as largest, "
@@ -61,8 +68,12 @@ std::string take_tick_sql(bool wal_visible) {
 }
 
 std::string transactions_sql() {
-  return grouped(" and pg_visible_in_snapshot(xid, $2::text::pg_snapshot)") +
-         " and max(position) > $3::bigint order by place limit $4::bigint";
+  return grouped(kVisible) + " and max(position) > $3::bigint order by place limit $4::bigint";
+}
+
+std::string same_order_sql() {
+  return std::string("select t.digest is null or t.digest = (select ") + kDigest + " from (" +
+         grouped(kVisible) + ") as p) from oltp20.tick t where t.number = $3::bigint";
 }
 
 // The lateral join walks the array in its order; the reader verifies that it did.

@@ -15,6 +15,10 @@ std::string take_tick_sql(bool wal_visible);
 // $1 previous snapshot, $2 snapshot, $3 after which place, $4 most.
 std::string transactions_sql();
 
+// $1 previous snapshot, $2 snapshot, $3 number of a tick: whether its transactions are still in the
+// order that the tick was taken with. No row: there is no such tick any more.
+std::string same_order_sql();
+
 // $1 array of transaction ids, $2 after which position (of the first of them), $3 most. In the
 // array's order; the first column is the place in it, from 1.
 std::string rows_sql();

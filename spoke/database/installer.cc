@@ -196,8 +196,8 @@ Status uninstall(const std::string& admin_url, bool force) {
       pqxx::nontransaction sql((*session)->connection());
       if (installed_version(sql) == 0) return {};
     }
-    OLTP20_TRY(take_agent_lock(**session, AgentLock::outbox));
-    OLTP20_TRY(take_agent_lock(**session, AgentLock::inbox));
+    OLTP20_TRY(take_agent_lock(**session, AgentLock::outbox, {}));
+    OLTP20_TRY(take_agent_lock(**session, AgentLock::inbox, {}));
     pqxx::work sql((*session)->connection());
     sql.exec0("set local role oltp20_owner");
     sql.exec0("set local lock_timeout = '10s'");

@@ -63,6 +63,7 @@ class LibpqxxInbox final : public PgInbox {
   Result<bool> flushed() override;
   int notification_socket() override { return session_ ? session_->connection().sock() : -1; }
   bool take_notification() override;
+  void cancel() override { canceller_.cancel(); }
 
  private:
   using Sql = pqxx::transaction_base;
@@ -105,7 +106,8 @@ class LibpqxxInbox final : public PgInbox {
 
   PgInboxOptions options_;
   std::string hub_;
-  std::unique_ptr<Session> session_;
+  std::shared_ptr<Session> session_;
+  Canceller canceller_;
   std::unique_ptr<Notifications> notifications_;
   std::unique_ptr<pqxx::work> large_;
   DeadLetter letter_;  // the one whose parts are being kept
@@ -133,8 +135,8 @@ void LibpqxxInbox::prepare() {
             " $3::bigint, $4::bytea) on conflict do nothing");
   prepare_small(c);
   c.prepare("known_ids",
-            "select id::text from message.incoming where origin = $1 and epoch = $2::uuid "
-            "and seq > $3::bigint and id = any ($4::text::uuid[])");
+            "select id::text from oltp20.known_ids($1, $2::uuid, $3::bigint, $4::text::uuid[]) "
+            "as id");
 }
 
 // The life of this database; a new one when another server, or another timeline of it, answers.
@@ -190,10 +192,11 @@ Result<InboxState> LibpqxxInbox::open(const std::string& hub) {
   auto session = Session::connect({options_.url, "oltp20-spoke inbox"});
   if (!session) return session.status();
   session_ = std::move(*session);
+  canceller_.watch(session_);
   commits_ = flushed_ = asked_for_ = 0;
   Result<InboxState> state = run("opening the inbox", [&]() -> Result<InboxState> {
     OLTP20_TRY(check_database(*session_));
-    OLTP20_TRY(take_agent_lock(*session_, AgentLock::inbox));
+    OLTP20_TRY(take_agent_lock(*session_, AgentLock::inbox, options_.warn));
     pqxx::nontransaction(connection()).exec("set synchronous_commit = off");
     prepare();
     InboxState now = read_state();

@@ -4,6 +4,7 @@
 // streamed by COPY; of a large transaction only what libpq buffers is in memory.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,6 +14,8 @@ namespace oltp20::spoke {
 
 struct PgInboxOptions {
   std::string url;
+  // Told what a person should know, such as a lock that a stranger holds. In open()'s thread.
+  std::function<void(const std::string&)> warn = {};
 };
 
 class PgInbox : public Inbox {
@@ -21,6 +24,8 @@ class PgInbox : public Inbox {
   virtual int notification_socket() = 0;
   // True when an operator changed marks or positions, or the connection was lost: open() again.
   virtual bool take_notification() = 0;
+  // Any thread: ends the statement that is running, with an error; none is no harm.
+  virtual void cancel() = 0;
 };
 
 std::unique_ptr<PgInbox> make_pg_inbox(PgInboxOptions options);

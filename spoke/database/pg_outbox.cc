@@ -72,6 +72,7 @@ class LibpqxxOutbox final : public PgOutbox {
   Status set_asleep(bool asleep) override;
   int notification_socket() override { return session_ ? session_->connection().sock() : -1; }
   bool take_notification() override;
+  void cancel() override { canceller_.cancel(); }
 
  private:
   pqxx::connection& connection() { return session_->connection(); }
@@ -79,6 +80,7 @@ class LibpqxxOutbox final : public PgOutbox {
   OutboxState read_state();
   void prepare();
   Status check_not_pruned(pqxx::transaction_base& sql, const Tick& tick);
+  Status other_order(const Tick& tick) const;
 
   // Runs `body`; a lost connection is given up, so that later calls say `unavailable` at once.
   template <typename Body>
@@ -94,7 +96,8 @@ class LibpqxxOutbox final : public PgOutbox {
   }
 
   PgOutboxOptions options_;
-  std::unique_ptr<Session> session_;
+  std::shared_ptr<Session> session_;
+  Canceller canceller_;
   std::unique_ptr<Notifications> notifications_;  // after session_: it goes first
   WalIdentity wal_;
   bool may_notify_ = true;
@@ -116,6 +119,7 @@ Status LibpqxxOutbox::check_order() {
 void LibpqxxOutbox::prepare() {
   connection().prepare("take_tick", take_tick_sql(wal_.visible));
   connection().prepare("transactions", transactions_sql());
+  connection().prepare("same_order", same_order_sql());
   connection().prepare("rows", rows_sql());
   connection().prepare("rows_by_xid", rows_by_xid_sql());
 }
@@ -166,10 +170,11 @@ Result<OutboxState> LibpqxxOutbox::open() {
   auto session = Session::connect({options_.url, "oltp20-spoke outbox"});
   if (!session) return session.status();
   session_ = std::move(*session);
+  canceller_.watch(session_);
   Result<OutboxState> state = run("opening the outbox", [&]() -> Result<OutboxState> {
     OLTP20_TRY(check_database(*session_));
     OLTP20_TRY(check_order());
-    OLTP20_TRY(take_agent_lock(*session_, AgentLock::outbox));
+    OLTP20_TRY(take_agent_lock(*session_, AgentLock::outbox, options_.warn));
     {
       // A tick's commit is never weaker than a flush here; stronger settings stay as they are.
       pqxx::nontransaction sql(connection());
@@ -298,6 +303,15 @@ Status LibpqxxOutbox::check_not_pruned(pqxx::transaction_base& sql, const Tick& 
                                      std::to_string(tick.first));
 }
 
+Status LibpqxxOutbox::other_order(const Tick& tick) const {
+  return Status(Code::corrupt,
+                session_->label() + ": the transactions of tick " + std::to_string(tick.number) +
+                    " (seq " + std::to_string(tick.first) + " to " + std::to_string(tick.last) +
+                    ") are in another order than when it was taken: rows of message.outgoing or "
+                    "oltp20.marker are gone or were changed. Nothing of it is sent. Restore them, "
+                    "or reinstall to begin a new epoch.");
+}
+
 Result<std::vector<PendingTransaction>> LibpqxxOutbox::transactions(const Tick& tick,
                                                                     std::int64_t after_order,
                                                                     std::size_t limit) {
@@ -308,8 +322,12 @@ Result<std::vector<PendingTransaction>> LibpqxxOutbox::transactions(const Tick& 
     for (const auto& row :
          sql.exec_prepared("transactions", tick.previous, tick.snapshot, after_order, limit))
       out.push_back(pending_of(row));
+    pqxx::result same;
+    if (after_order <= 0)
+      same = sql.exec_prepared("same_order", tick.previous, tick.snapshot, tick.number);
     // Afterwards: a child that was emptied meanwhile reads as if it had always been.
     OLTP20_TRY(check_not_pruned(sql, tick));
+    if (!same.empty() && !same[0][0].as<bool>()) return other_order(tick);
     return out;
   });
 }
@@ -401,6 +419,12 @@ Status LibpqxxOutbox::begin_epoch(const EpochInfo& epoch, const Tick& from, Seq 
         "$6::bigint, $7, pg_snapshot_xmax(pg_current_snapshot()))",
         uuid_text(epoch.id), current, epoch.fork.seq, bytea_text(epoch.fork.chain.view()),
         network_has, lost, why);
+    // Retention need not wait for anybody's word on the old life.
+    if (epoch.fork.seq > 0)
+      sql.exec_params0(
+          "insert into oltp20.checkpoint (epoch, seq, chain, hub) values ($1::uuid, $2::bigint, "
+          "$3::bytea, 'at the fork') on conflict do nothing",
+          current, epoch.fork.seq, bytea_text(epoch.fork.chain.view()));
     // The anchor: capture goes on from what `from` had seen, with seq 1.
     sql.exec_params0(
         "insert into oltp20.tick (number, epoch, previous, snapshot, first, last, "
@@ -418,7 +442,8 @@ Status LibpqxxOutbox::set_asleep(bool asleep) {
   if (!may_notify_) return {};
   return run("setting the wake flag", [&]() -> Status {
     pqxx::nontransaction sql(connection());
-    sql.exec(asleep ? "select setval('oltp20.asleep', 1, true)"
+    sql.exec(asleep ? "select setval('oltp20.asleep', 1, true) "
+                      "where pg_sequence_last_value('oltp20.asleep') is null"
                     : "select setval('oltp20.asleep', 1, false)");
     return {};
   });

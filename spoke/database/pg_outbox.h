@@ -4,6 +4,7 @@
 // page of transactions or rows at a time.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -14,6 +15,8 @@ namespace oltp20::spoke {
 struct PgOutboxOptions {
   std::string url;
   std::string order = "exact";  // open() refuses a database that is set otherwise
+  // Told what a person should know, such as a lock that a stranger holds. In open()'s thread.
+  std::function<void(const std::string&)> warn = {};
 };
 
 class PgOutbox : public Outbox {
@@ -24,6 +27,8 @@ class PgOutbox : public Outbox {
   // Takes in what has been notified, without blocking. True also when the connection is found to
   // be lost: the next call says so.
   virtual bool take_notification() = 0;
+  // Any thread: ends the statement that is running, with an error; none is no harm.
+  virtual void cancel() = 0;
 };
 
 std::unique_ptr<PgOutbox> make_pg_outbox(PgOutboxOptions options);

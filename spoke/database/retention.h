@@ -6,6 +6,7 @@
 // each run. One thread.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -13,6 +14,8 @@
 #include "common/base/status.h"
 
 namespace oltp20::spoke {
+
+class Canceller;
 
 struct RetentionOptions {
   std::string url;
@@ -24,22 +27,31 @@ struct RetentionReport {
   bool clock_jumped = false;
   int emptied = 0;        // children of the ring
   std::string held_back;  // why the others were not: a sentence, or empty
+  // It is not a matter of time and of the hub alone: somebody holds it back, or must decide.
+  bool needs_person = false;
 };
 
 class Retention {
  public:
   Retention(RetentionOptions options, const Clock& clock);
+  ~Retention();
 
   // Errors: as those of a connection; a child that is busy is not an error but `held_back`.
   Result<RetentionReport> run_once(Micros horizon_us);
+  // Any thread: ends the statement that is running, with an error; none is no harm.
+  void cancel();
 
  private:
   struct Baseline {
     double database_s = 0;
     Micros monotonic_us = 0;
   };
+  struct Times;
+  double jump_s(const Times& times, Micros horizon_us);
+
   RetentionOptions options_;
   const Clock& clock_;
+  const std::unique_ptr<Canceller> canceller_;
   std::optional<Baseline> baseline_;
 };
 

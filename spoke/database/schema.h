@@ -26,8 +26,11 @@ struct WalIdentity {
 };
 WalIdentity wal_identity(Session& session);
 
-// Takes the session advisory lock of this kind. Errors: conflict, saying who holds it.
+// Takes the session advisory lock of this kind. Errors: conflict, saying who holds it. A holder who
+// is no member of oltp20_agent (anybody may take an advisory lock) is told to `warn` and not
+// obeyed: then the compare-and-sets of tick and marks alone keep a second agent from doing harm.
 enum class AgentLock { outbox = 1, inbox = 2 };
-Status take_agent_lock(Session& session, AgentLock lock);
+using Warn = std::function<void(const std::string&)>;
+Status take_agent_lock(Session& session, AgentLock lock, const Warn& warn);
 
 }  // namespace oltp20::spoke

@@ -145,6 +145,14 @@ Result<std::unique_ptr<Session>> Session::connect(const SessionOptions& options)
   }
 }
 
+void Session::cancel() {
+  try {
+    connection_.cancel_query();
+  } catch (const std::exception&) {
+    // The server cannot be reached: its statement ends with the connection.
+  }
+}
+
 std::optional<std::string> current_sqlstate() {
   try {
     throw;

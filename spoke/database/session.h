@@ -14,6 +14,7 @@
 #include <string>
 #include <utility>
 
+#include "common/base/mutex.h"
 #include "common/base/status.h"
 
 namespace oltp20::spoke {
@@ -39,6 +40,8 @@ class Session {
   static Result<std::unique_ptr<Session>> connect(const SessionOptions& options);
 
   pqxx::connection& connection() { return connection_; }
+  // Any thread, while the object lives: asks the server to end the statement that is running.
+  void cancel();
   const std::string& label() const { return label_; }
 
  private:
@@ -47,6 +50,29 @@ class Session {
 
   pqxx::connection connection_;
   std::string label_;
+};
+
+// Lets another thread end what the owner's session is waiting for. A session that was given up
+// meanwhile lives until the request is out.
+class Canceller {
+ public:
+  void watch(const std::shared_ptr<Session>& session) {
+    MutexLock lock(mutex_);
+    session_ = session;
+  }
+  // Any thread.
+  void cancel() {
+    std::shared_ptr<Session> session;
+    {
+      MutexLock lock(mutex_);
+      session = session_.lock();
+    }
+    if (session) session->cancel();
+  }
+
+ private:
+  Mutex mutex_;
+  std::weak_ptr<Session> session_ OLTP20_GUARDED_BY(mutex_);
 };
 
 // The Status of the exception that is being handled.

@@ -39,6 +39,7 @@ enum class SpokeMetric {
   held_back,
   gaps,
   dead_letters,
+  retention_held_back,
   certificate_expiry_timestamp_seconds,
 };
 
@@ -128,6 +129,8 @@ inline constexpr MetricRow kSpokeMetricTable[] = {
      "Open rows of oltp20.gap: named holes that only an operator closes."},
     {"oltp20_spoke_dead_letters", MetricType::gauge,
      "Rows of oltp20.dead_letter: transactions that wait for a person."},
+    {"oltp20_spoke_retention_held_back", MetricType::gauge,
+     "1 while old rows stay in the outbox for a reason that only a person can remove, else 0."},
     {"oltp20_spoke_certificate_expiry_timestamp_seconds", MetricType::gauge,
      "When this spoke's certificate ends, in seconds since 1970."},
 };

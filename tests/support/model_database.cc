@@ -194,6 +194,7 @@ Status ModelOutbox::begin_epoch(const EpochInfo& epoch, const spoke::Tick& from,
   db_.captured = 0;
   for (const auto& record : db_.ticks)
     if (from.number != 0 && record.tick.number == from.number) db_.captured = record.to;
+  if (epoch.fork.seq > 0) db_.checkpoints[epoch.parent].emplace(epoch.fork.seq, epoch.fork.chain);
   db_.epoch = epoch;
   db_.overlap_before = db_.next_xid;
   db_.epochs.push_back(epoch);

@@ -94,6 +94,14 @@ class DatabaseTest : public ::testing::Test {
     return out;
   }
 
+  // Pages that a statement touched: of `explain (analyze, buffers, format json)`, its top node.
+  static int shared_hits(const std::string& plan) {
+    const std::string key = "\"Shared Hit Blocks\": ";
+    const std::size_t at = plan.find(key);
+    EXPECT_NE(at, std::string::npos) << plan;
+    return at == std::string::npos ? -1 : std::stoi(plan.substr(at + key.size()));
+  }
+
   // Notifications come a moment after the commit.
   static bool notified(PgOutbox& outbox) {
     for (int attempt = 0; attempt < 200; ++attempt) {

@@ -202,6 +202,76 @@ TEST_F(InboxTest, OverlapRowsAreRecognisedByIdInTheTableAndInTheGroup) {
   EXPECT_EQ(count(), "4");
 }
 
+// Rows of the old life may come at any time, also after the first look.
+TEST_F(InboxTest, OverlapSeesWhatTheOldLifeBringsLater) {
+  apply_first();
+  ApplyGroup child = group(1, 1, at(1), at(2));
+  child.marks = {{"store-1", kChild, std::nullopt, 0, 1}};
+  child.transactions.push_back(transaction(1, {1, 10}, kChild));
+  child.transactions[0].overlaps = {Overlap{kEpoch, 0}};
+  ASSERT_TRUE(inbox_->apply(child));
+  ApplyGroup late = group(1, 3, at(2), at(3));
+  late.transactions.push_back(transaction(2, {2}));
+  late.transactions.push_back(transaction(3, {3}));
+  ASSERT_TRUE(inbox_->apply(late));
+  ApplyGroup more = group(1, 2, at(3), at(4));
+  more.marks = {{"store-1", kChild, 1, 0, 2}};
+  more.transactions.push_back(transaction(2, {2, 3, 11}, kChild));
+  more.transactions[0].overlaps = {Overlap{kEpoch, 0}};
+  ASSERT_TRUE(inbox_->apply(more));
+  EXPECT_EQ(sql("select string_agg(seq || '.' || position, ' ' order by seq, position) from "
+                "message.incoming where epoch = '63636363-6363-6363-6363-636363636363'"),
+            "1.1 2.2");
+  // A look from further back: what lies between was not in question before.
+  ApplyGroup other = group(3, 3, at(4), at(5));
+  const Epoch third = Epoch::from(std::string(16, 't'));
+  other.marks = {{"store-1", third, std::nullopt, 0, 2}};
+  for (Seq seq : {1, 2}) {
+    other.transactions.push_back(transaction(seq, {10, 11, static_cast<int>(seq)}, third));
+    other.transactions.back().overlaps = {Overlap{kChild, 1}, Overlap{kEpoch, 1}};
+  }
+  ASSERT_TRUE(inbox_->apply(other));
+  ApplyGroup last = group(3, 3, at(5), at(6));
+  last.marks = {{"store-1", third, 2, 0, 3}};
+  last.transactions.push_back(transaction(3, {10, 1, 2, 12}, third));
+  last.transactions.back().overlaps = {Overlap{kChild, 0}, Overlap{kEpoch, 0}};
+  ASSERT_TRUE(inbox_->apply(last));
+  EXPECT_EQ(sql("select string_agg(seq || '.' || position, ' ' order by seq, position) from "
+                "message.incoming where epoch = '74747474-7474-7474-7474-747474747474'"),
+            "1.0 1.2 2.0 3.3");
+}
+
+TEST_F(InboxTest, AnOverlapReadsTheOldLifeOnce) {
+  sql("insert into message.incoming (origin, epoch, seq, position, id, type, sent_at) "
+      "select 'store-1', '65656565-6565-6565-6565-656565656565', n, 0, gen_random_uuid(), 't', "
+      "now() from generate_series(1, 50000) n; analyze message.incoming");
+  ApplyGroup child = group(1, 1, std::nullopt, at(1));
+  child.marks = {{"store-1", kChild, std::nullopt, 0, 1}};
+  child.transactions.push_back(transaction(1, {1}, kChild));
+  child.transactions[0].overlaps = {Overlap{kEpoch, 0}};
+  ASSERT_TRUE(inbox_->apply(child));
+  const std::string plan =
+      sql("set enable_seqscan = off; explain (analyze, buffers, format json) select * from "
+          "oltp20.known_ids('store-1', '65656565-6565-6565-6565-656565656565', 0, "
+          "array[gen_random_uuid(), gen_random_uuid()])");
+  EXPECT_LT(shared_hits(plan), 500) << plan;
+}
+
+TEST_F(InboxTest, AStrangersAdvisoryLockIsNamedAndNotObeyed) {
+  inbox_.reset();
+  sql("create role " + database_ + "_stranger login");
+  pqxx::connection stranger(cluster_.url(database_, database_ + "_stranger"));
+  while (pqxx::nontransaction(stranger)
+             .exec1("select pg_try_advisory_lock(2129440, 2)")[0]
+             .as<bool>() == false)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  std::string warning;
+  inbox_ = make_pg_inbox({agent_url(), [&](const std::string& text) { warning = text; }});
+  auto state = inbox_->open("eu-west");
+  ASSERT_TRUE(state) << state.status().message();
+  EXPECT_NE(warning.find(database_ + "_stranger"), std::string::npos) << warning;
+}
+
 TEST_F(InboxTest, ALargeDeadLetterIsKeptPartByPartInOneCommit) {
   apply_first();
   const MarkMove mark{"store-1", kEpoch, 1, 0, 2};

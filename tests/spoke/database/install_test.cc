@@ -1,4 +1,7 @@
 // Installing, versions, grants, refusal sentences, taking out again.
+#include <atomic>
+#include <thread>
+
 #include "tests/spoke/database/fixture.h"
 
 namespace oltp20::spoke {
@@ -94,6 +97,8 @@ TEST_F(InstallTest, TheApplicationWritesTheOutboxByColumnAndNothingElse) {
                               "insert into message.outgoing (type, sent_at) values ('a', now())",
                               "insert into message.outgoing_0 (type) values ('a')",
                               "insert into oltp20.marker (xid, again) values ('5', false)",
+                              "insert into oltp20.marker (again) values (false)",
+                              "select oltp20.wake()",
                               "insert into message.incoming select",
                               "delete from message.outgoing",
                               "truncate message.outgoing",
@@ -115,6 +120,32 @@ TEST_F(InstallTest, TheApplicationWritesTheOutboxByColumnAndNothingElse) {
             "0");
   EXPECT_EQ(sql("select count(*) from pg_class where relowner = 'oltp20_agent'::regrole"), "0")
       << "the agent owns nothing";
+}
+
+TEST_F(InstallTest, NoInsertQueuesBehindAChangeOfOrder) {
+  pqxx::connection late(admin_url());
+  pqxx::work open_transaction(late);
+  open_transaction.exec("insert into message.outgoing (type) values ('late')");
+  Status status;
+  std::atomic<bool> done{false};
+  std::thread changing([&] {
+    status = install({admin_url(), agent_url(), "fast"});
+    done = true;
+  });
+  int inserted = 0;
+  std::string error;
+  for (; !done && error.empty(); ++inserted)
+    error = error_of("set lock_timeout = '5s'; insert into message.outgoing (type) values ('now')");
+  if (!error.empty()) open_transaction.abort();
+  changing.join();
+  ASSERT_EQ(error, "");
+  EXPECT_GT(inserted, 10);
+  EXPECT_FALSE(status) << "the transaction is still open";
+  EXPECT_NE(status.message().find("order stays 'exact'"), std::string::npos) << status.message();
+  open_transaction.commit();
+  status = install({admin_url(), agent_url(), "fast"});
+  EXPECT_TRUE(status) << status.message();
+  EXPECT_EQ(sql("select order_mode from oltp20.status"), "fast");
 }
 
 TEST_F(InstallTest, RefusalsSayWhy) {

@@ -142,6 +142,54 @@ TEST_F(OrderTest, TheModeMustBeTheConfigurations) {
   EXPECT_NE(error_of("select oltp20.set_order('other')").find("exact"), std::string::npos);
 }
 
+// Deferred triggers fire as whoever is current at COMMIT, who may be somebody without any right.
+TEST_F(OrderTest, PublishingWithSomebodyElsesRightsCommits) {
+  const std::string owner = database_ + "_publisher", web = database_ + "_web";
+  sql("create role " + owner + "; grant oltp20_application to " + owner + "; create role " + web +
+      " login; grant " + owner + " to " + web + "; create schema shop authorization " + owner +
+      "; grant usage on schema shop to " + web + "; set role " + owner +
+      "; create function shop.pay(p text) returns void language sql security definer "
+      "set search_path = pg_catalog, pg_temp as "
+      "$$ insert into message.outgoing (type, payload) values ('pay', p) $$");
+  const std::string bare = database_ + "_bare";
+  sql("create role " + bare + " login; grant usage on schema shop to " + bare);
+  auto [outbox, state] = open_outbox();
+  ASSERT_TRUE(outbox->set_asleep(true));
+  EXPECT_EQ(error_of("select shop.pay('10')", bare), "");
+  EXPECT_TRUE(notified(*outbox));
+  EXPECT_EQ(error_of("begin; set role " + owner +
+                     "; insert into message.outgoing (type, payload) "
+                     "values ('pay', '11'); set role " +
+                     bare + "; commit"),
+            "");
+  Tick last = state.last_tick;
+  EXPECT_EQ(capture(*outbox, last), (Strings{"10", "11"}));
+}
+
+// What the tick says of the order is compared whenever it is read again from its start.
+TEST_F(OrderTest, ATickThatReadsInAnotherOrderIsCorruptAndGivesNothing) {
+  auto [outbox, state] = open_outbox();
+  pqxx::connection one(admin_url());
+  pqxx::work t(one);
+  t.exec("insert into message.outgoing (type, payload) values ('test', 'T')");
+  send("U");
+  t.commit();
+  Tick last = state.last_tick;
+  EXPECT_EQ(capture(*outbox, last), (Strings{"U", "T"}));
+  auto again = outbox->transactions(last, INT64_MIN, 10);
+  ASSERT_TRUE(again) << again.status().message();
+  EXPECT_EQ(payloads(*outbox, *again), (Strings{"U", "T"}));
+  sql("delete from oltp20.marker where xid = (select xid from message.outgoing "
+      "where payload = 'T')");
+  for (std::size_t limit : {10, 1}) {
+    again = outbox->transactions(last, INT64_MIN, limit);
+    ASSERT_FALSE(again) << "the order is " << payloads(*outbox, *again).front() << " first";
+    EXPECT_EQ(again.status().code(), Code::corrupt);
+    EXPECT_NE(again.status().message().find("another order"), std::string::npos)
+        << again.status().message();
+  }
+}
+
 test::PostgresCluster& preparing_cluster() {
   static test::PostgresCluster cluster({.settings = {{"max_prepared_transactions", "5"}}});
   return cluster;

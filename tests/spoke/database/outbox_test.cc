@@ -2,6 +2,7 @@
 #include <chrono>
 #include <thread>
 
+#include "spoke/database/capture_sql.h"
 #include "tests/spoke/database/fixture.h"
 
 namespace oltp20::spoke {
@@ -201,6 +202,48 @@ TEST_F(PgOutboxTest, ASecondAgentIsToldWhoRuns) {
   EXPECT_EQ(state.status().code(), Code::conflict);
   EXPECT_NE(state.status().message().find("oltp20-spoke outbox"), std::string::npos)
       << state.status().message();
+}
+
+// A lock that anybody may take must not keep the agent out; another agent's must.
+TEST_F(PgOutboxTest, AStrangersAdvisoryLockIsNamedAndNotObeyed) {
+  sql("create role " + database_ + "_stranger login");
+  pqxx::connection stranger(cluster_.url(database_, database_ + "_stranger"));
+  pqxx::nontransaction(stranger).exec("select pg_advisory_lock(2129440, 1)");
+  std::string warning;
+  auto outbox =
+      make_pg_outbox({agent_url(), "exact", [&](const std::string& text) { warning = text; }});
+  auto state = outbox->open();
+  ASSERT_TRUE(state) << state.status().message();
+  EXPECT_NE(warning.find(database_ + "_stranger"), std::string::npos) << warning;
+  send("one");
+  Tick last = state->last_tick;
+  EXPECT_EQ(capture(*outbox, last), Strings{"one"});
+}
+
+TEST_F(PgOutboxTest, AnEmptyPollReadsNoMarkerWithoutARow) {
+  auto [outbox, state] = open_outbox();
+  sql("insert into oltp20.marker (again) select false from generate_series(1, 1000)");
+  pqxx::connection connection(agent_url());
+  pqxx::work work(connection);
+  work.exec(
+      "set local enable_seqscan = off; set local plan_cache_mode = force_generic_plan; "
+      "prepare poll as " +
+      take_tick_sql(true));
+  std::string plan;
+  for (const auto& row : work.exec("explain (analyze, costs off, timing off) execute poll (" +
+                                   work.quote(state.last_tick.snapshot) + ", " +
+                                   std::to_string(state.last_tick.number) + ", '', 0, 10)")) {
+    const std::string line = row[0].c_str();
+    if (line.find("marker_") == std::string::npos || line.find("Scan") == std::string::npos)
+      continue;
+    plan += line + "\n";
+    EXPECT_NE(line.find("never executed"), std::string::npos) << line;
+  }
+  EXPECT_NE(plan, "");
+  Tick last = state.last_tick;
+  EXPECT_TRUE(capture(*outbox, last).empty());
+  send("one");
+  EXPECT_EQ(capture(*outbox, last), Strings{"one"});
 }
 
 TEST_F(PgOutboxTest, ATickIsACompareAndSet) {

@@ -78,6 +78,7 @@ TEST_F(RetentionTest, WhatIsNotStableNotOldOrNotCapturedStays) {
   RetentionReport young = run(3600 * kSecond);
   EXPECT_EQ(young.emptied, 0);
   EXPECT_NE(young.held_back.find("horizon"), std::string::npos);
+  EXPECT_FALSE(young.needs_person);
   EXPECT_EQ(rows(), "1");
   EXPECT_EQ(run().emptied, 1);
 }
@@ -100,6 +101,7 @@ TEST_F(RetentionTest, AnOpenTransactionLosesNothingAndDelaysNobody) {
   busy.join();
   EXPECT_EQ(held.emptied, 0);
   EXPECT_NE(held.held_back.find("still open"), std::string::npos) << held.held_back;
+  EXPECT_TRUE(held.needs_person);
   open_transaction.commit();
   EXPECT_EQ(run().emptied, 0) << "late is committed but not captured";
   EXPECT_EQ(capture_all().size(), 21u);
@@ -180,6 +182,108 @@ TEST_F(RetentionTest, AfterAJumpOfTheClockNothingIsPrunedByAge) {
   EXPECT_EQ(run(3600 * kSecond).emptied, 1);
 }
 
+// T's row is in slot 0, its number, which sorts it behind U, in slot 1; U is stable and T is not.
+TEST_F(RetentionTest, ANumberThatOrdersWhatIsNotStableStays) {
+  send("old");
+  capture_all();
+  make_stable(1);
+  pqxx::connection connection(admin_url());
+  pqxx::work t(connection);
+  t.exec("insert into message.outgoing (type, payload) values ('test', 'T')");
+  send("U");
+  ASSERT_EQ(sql("select oltp20.rotate('0 seconds')"), "t");
+  t.commit();
+  EXPECT_EQ(capture_all(), (Strings{"U", "T"}));
+  make_stable(2);
+  ASSERT_EQ(sql("select oltp20.rotate('0 seconds')"), "t");
+  EXPECT_EQ(run().emptied, 0);
+  auto again = opened_.outbox->transactions(last_, INT64_MIN, 100);
+  ASSERT_TRUE(again) << again.status().message();
+  EXPECT_EQ(payloads(*opened_.outbox, *again), (Strings{"U", "T"}));
+  make_stable(3);
+  EXPECT_EQ(run().emptied, 2);
+}
+
+TEST_F(RetentionTest, AReaderThatHoldsItBackIsNamed) {
+  send("one");
+  capture_all();
+  make_stable(1);
+  ASSERT_TRUE(run().rotated);
+  const std::string app = database_ + "_app";
+  sql("create role " + app + " login; grant oltp20_application to " + app);
+  pqxx::connection reader(cluster_.url(database_, app));
+  pqxx::work work(reader);
+  work.exec("select from message.outgoing limit 0");
+  RetentionReport held = run();
+  EXPECT_EQ(held.emptied, 0);
+  EXPECT_TRUE(held.needs_person);
+  EXPECT_NE(held.held_back.find("'" + app + "'"), std::string::npos) << held.held_back;
+  EXPECT_NE(held.held_back.find("reads or wrote"), std::string::npos) << held.held_back;
+}
+
+// The wall clock stood at 2038 for a while, and agent and application worked on.
+TEST_F(RetentionTest, AnExcursionOfTheClockEndsWithTheExcursion) {
+  send("one");
+  capture_all();
+  make_stable(1);
+  ASSERT_TRUE(run(3600 * kSecond).rotated);
+  const std::string in_2038 = "'2038-01-19 03:14:07'";
+  sql("update oltp20.rotation set at = " + in_2038 + "; update oltp20.retention_run set at = " +
+      in_2038 + "; insert into oltp20.clock_jump (at, seconds) values (" + in_2038 +
+      ", 4e8); update oltp20.tick set taken_at = " + in_2038 +
+      "; update oltp20.checkpoint set at = " + in_2038);
+  retention_.reset();
+  RetentionReport back = run(3600 * kSecond);
+  EXPECT_TRUE(back.clock_jumped);
+  EXPECT_FALSE(back.rotated);
+  EXPECT_EQ(sql("select (select count(*) from oltp20.rotation where at > clock_timestamp()) + "
+                "(select count(*) from oltp20.retention_run where at > clock_timestamp()) + "
+                "(select count(*) from oltp20.clock_jump where at > clock_timestamp()) + "
+                "(select count(*) from oltp20.checkpoint where at > clock_timestamp()) + "
+                "(select count(*) from oltp20.tick where taken_at > clock_timestamp())"),
+            "0");
+  RetentionReport after = run(3600 * kSecond);
+  EXPECT_FALSE(after.clock_jumped) << "seen once, with its traces removed";
+  EXPECT_TRUE(after.needs_person) << "until the horizon has passed";
+  EXPECT_NE(after.held_back.find("clock"), std::string::npos) << after.held_back;
+  sql("update oltp20.clock_jump set at = at - interval '2 hours'; "
+      "update oltp20.tick set taken_at = taken_at - interval '2 hours'");
+  RetentionReport later = run(3600 * kSecond);
+  EXPECT_EQ(later.emptied, 1);
+  EXPECT_TRUE(later.rotated);
+}
+
+// What both sides agree on when a new life begins is stable in the parent: nobody has to say so.
+TEST_F(RetentionTest, APromotionNeedsNobodyToSettleTheOldLife) {
+  send("one");
+  capture_all();
+  make_stable(1);
+  send("two");
+  capture_all();  // the hub holds it; the checkpoint, a second later, did not come
+  const ChainPosition fork{2, Hash::from(std::string(32, 'f'))};
+  EpochInfo life{Epoch::from(std::string(16, 'e')), last_.epoch, fork};
+  ASSERT_TRUE(opened_.outbox->begin_epoch(life, last_, 2, "promoted"));
+  auto at = opened_.outbox->checkpoint_at_most(life.parent, 9);
+  ASSERT_TRUE(at);
+  EXPECT_EQ(*at, fork);
+  ASSERT_TRUE(opened_.outbox->open());
+  run();
+  EXPECT_EQ(run().emptied, 1);
+}
+
+TEST_F(RetentionTest, AskingWhatMayGoDoesNotReadAllTicks) {
+  sql("insert into oltp20.tick select n, epoch, '3:3:', '3:3:', n, n, '', 0, '0/0', "
+      "clock_timestamp() - interval '1 hour' * (n < 1000)::integer from oltp20.tick, "
+      "generate_series(1, 50000) n where number = 0; analyze oltp20.tick");
+  make_stable(40'000);
+  EXPECT_EQ(sql("select oltp20.prunable_tick('30 minutes')"), "999");
+  EXPECT_EQ(sql("select oltp20.prunable_tick('0')"), "40000");
+  const std::string plan =
+      sql("set enable_seqscan = off; "
+          "explain (analyze, buffers, format json) select oltp20.prunable_tick('30 minutes')");
+  EXPECT_LT(shared_hits(plan), 200) << plan;
+}
+
 TEST_F(RetentionTest, AnUnsettledAncestorHoldsPruningBack) {
   send("one");
   capture_all();
@@ -188,8 +292,12 @@ TEST_F(RetentionTest, AnUnsettledAncestorHoldsPruningBack) {
   ASSERT_TRUE(opened_.outbox->begin_epoch(life, from, 1, "promoted"));
   auto state = opened_.outbox->open();
   ASSERT_TRUE(state);
+  sql("delete from oltp20.checkpoint");  // a life of which no hub ever confirmed the fork
   run();
-  EXPECT_EQ(run().emptied, 0) << "the parent's seq 1 is not known to be stable";
+  RetentionReport held = run();
+  EXPECT_EQ(held.emptied, 0) << "the parent's seq 1 is not known to be stable";
+  EXPECT_NE(held.held_back.find("settle_epoch"), std::string::npos) << held.held_back;
+  EXPECT_TRUE(held.needs_person);
   sql("select oltp20.settle_epoch(id, 'checked by hand') from oltp20.epoch where parent is null");
   EXPECT_EQ(run().emptied, 1);
 }
