@@ -204,7 +204,7 @@ void Delivery::start(LinkId link, Session& session, const StreamPosition& from, 
   frame.restarted = restarted || trimmed;
   frame.trimmed_to = trimmed || (restarted && first_lsn_ > 1) ? first_lsn_ - 1 : 0;
   frame.narrowed = session.narrowed;
-  session.applied = session.durable = session.passed.lsn;
+  session.applied = session.passed.lsn;
   out->push_back(SendDeliver{link, frame});
   if (frame.restarted)
     out->push_back(Notice{Notice::Kind::restarted, session.peer.label(), "restarted",

@@ -143,7 +143,8 @@ void Destination::welcome(const DeliverWelcome& frame, Now now, DestinationActio
     return link_closed(protocol_error("a position beyond every limit"), now, out);
   if (Status status = adopt_position(frame, out); !status) return database_failed(status, now, out);
   narrowed_ = frame.narrowed;
-  applied_ = durable_ = frame.from.lsn;
+  applied_ = frame.from.lsn;
+  durable_ = 0;  // what an earlier link applied need not be flushed
   consumed_bytes_ = 0;
   link_ = Link::streaming;
   streaming_since_ = now.monotonic;
