@@ -133,16 +133,20 @@ Destination::Admission Destination::admit(const OriginEpoch& key, Seq prev, Seq 
 }
 
 // The first transaction of a life: its parent must have been applied up to the fork (protocol
-// rule 5), where anything of the parent was ever applied here.
+// rule 5), where anything of the parent was ever applied here. What the parent sent beyond the fork
+// comes first, too: rows that both have are recognised when the younger life brings them.
 Destination::Admission Destination::admit_life(const OriginEpoch& key, Building* building,
                                                DestinationActions* out) {
   auto life = epochs_.find(key);
   if (life == epochs_.end() || life->second.parent.is_zero()) return Admission::apply;
   OriginEpoch parent{key.origin, life->second.parent};
+  if (held_back_.contains(parent)) {  // its gap is known
+    held_back_.insert(key);
+    return Admission::held_back;
+  }
   std::optional<Seq> mark = mark_of(parent, *building);
   if (!mark || *mark >= life->second.fork.seq) return Admission::apply;
   held_back_.insert(key);
-  if (held_back_.contains(parent)) return Admission::held_back;  // its gap is known
   hold_back(parent, *mark, life->second.fork.seq,
             "its next life continues behind transaction " + std::to_string(life->second.fork.seq) +
                 ", and transactions " + std::to_string(*mark + 1) +
