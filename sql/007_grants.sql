@@ -22,6 +22,7 @@ grant insert on message.incoming, oltp20.known_epoch, oltp20.gap, oltp20.dead_le
   oltp20.dead_letter_part, oltp20.database_life, oltp20.mark, oltp20.stream_position
   to oltp20_agent;
 grant update on oltp20.mark, oltp20.stream_position to oltp20_agent;
+grant update (before_incarnation, before_lsn, before_hash) on oltp20.gap to oltp20_agent;
 grant insert on oltp20.retention_run to oltp20_agent;
 grant execute on function oltp20.current_epoch(), oltp20.stable_seq(uuid),
   oltp20.rotate(interval), oltp20.prune_slot(integer, interval), oltp20.prune_history(interval),

@@ -180,15 +180,22 @@ void Destination::move_mark(const OriginEpoch& key, Seq prev, Seq to, Building* 
   building->group.marks.push_back(std::move(move));
 }
 
-// All lives that it descends from: what was prepared in the first may be committed in the third.
+// All lives that it descends from, behind its forks: what was prepared in the first may be committed
+// in the third. And all of its sisters: they captured the same rows anew.
 std::vector<Overlap> Destination::overlaps_of(const PartView& part) const {
   std::vector<Overlap> out;
   if (!part.header.overlap) return out;
-  auto life = epochs_.find({part.header.origin, part.header.epoch});
-  while (life != epochs_.end() && !life->second.parent.is_zero() && out.size() < limits::kLives) {
+  const std::string& origin = part.header.origin;
+  std::set<Epoch> line{part.header.epoch};
+  auto life = epochs_.find({origin, part.header.epoch});
+  while (life != epochs_.end() && !life->second.parent.is_zero() &&
+         line.insert(life->second.parent).second) {
     out.push_back({life->second.parent, life->second.fork.seq});
-    life = epochs_.find({part.header.origin, life->second.parent});
+    life = epochs_.find({origin, life->second.parent});
   }
+  for (auto other = epochs_.lower_bound({origin, Epoch{}});
+       other != epochs_.end() && other->first.origin == origin; ++other)
+    if (!line.contains(other->first.epoch)) out.push_back({other->first.epoch, 0});
   return out;
 }
 

@@ -58,7 +58,7 @@ struct IncomingTransaction {
   Epoch epoch;
   Seq seq = 0;
   std::vector<IncomingRow> rows;
-  std::vector<Overlap> overlaps;  // one for each life that its own descends from
+  std::vector<Overlap> overlaps;  // one for each other life of the origin
 };
 
 // From `expected` to `next`. expected nullopt: the mark must not exist; it is made with base.
@@ -95,7 +95,8 @@ struct ApplyGroup {
   std::vector<MarkMove> marks;                    // at most one an (origin, epoch)
   std::vector<KnownEpoch> epochs;                 // newly learnt
   std::vector<DeadLetter> dead_letters;
-  std::vector<Gap> gaps;                            // newly found
+  std::vector<Gap> gaps;        // newly found
+  bool another_stream = false;  // the hub's open gaps go back to `position` from now on
   std::optional<StreamPosition> expected_position;  // nullopt: none is stored yet
   StreamPosition position;
   std::vector<std::shared_ptr<const std::string>> keep_alive;  // the bytes that rows point into

@@ -297,6 +297,12 @@ void LibpqxxInbox::keep_exceptions(Sql& sql, const ApplyGroup& group) {
         "$2::uuid, $3::uuid, $4::bigint, $5::bytea) on conflict do nothing",
         known.origin, uuid_text(known.life.id), uuid_text(known.life.parent), known.life.fork.seq,
         bytea_text(known.life.fork.chain.view()));
+  if (group.another_stream)
+    sql.exec_params0(
+        "update oltp20.gap set before_incarnation = $2::uuid, before_lsn = $3::bigint, "
+        "before_hash = $4::bytea where hub = $1 and closed_at is null",
+        hub_, uuid_text(group.position.incarnation), group.position.lsn,
+        bytea_text(group.position.hash.view()));
   for (const Gap& gap : group.gaps)
     sql.exec_params0(
         "insert into oltp20.gap (origin, epoch, from_seq, to_seq, hub, before_incarnation, "

@@ -63,6 +63,9 @@ void DatabaseState::add(const Record& record, std::size_t lsn) {
               });
               if (!kept) dead_letters.push_back(letter);
             }
+            if (r.another_stream)
+              for (GapState& hole : gaps)
+                if (!hole.closed && hole.hub == r.hub) hole.gap.before = *r.position;
             for (const auto& gap : r.gaps) {
               bool waits = std::ranges::any_of(gaps, [&](const GapState& other) {
                 return !other.closed && !gap.origin.empty() && other.gap.origin == gap.origin &&

@@ -73,6 +73,7 @@ struct ApplyRecord {
   std::vector<spoke::KnownEpoch> epochs;
   std::vector<spoke::DeadLetter> dead_letters;
   std::vector<spoke::Gap> gaps;
+  bool another_stream = false;
 };
 struct GapClosedRecord {
   std::size_t gap = 0;

@@ -102,6 +102,7 @@ Status InboxSession::apply(const spoke::ApplyGroup& group) {
   record.epochs = group.epochs;
   record.dead_letters = group.dead_letters;
   record.gaps = group.gaps;
+  record.another_stream = group.another_stream;
   if (broken(Switch::marks_apart_from_rows) && !record.transactions.empty()) {
     ApplyRecord rows = record;
     rows.position.reset();

@@ -262,6 +262,9 @@ Status ModelInbox::apply(const spoke::ApplyGroup& group) {
   for (const auto& mark : group.marks) OLTP20_TRY(move(&next, mark));
   for (const auto& known : group.epochs) next.known[{known.origin, known.life.id}] = known.life;
   for (const auto& transaction : group.transactions) OLTP20_TRY(insert(&next, transaction));
+  if (group.another_stream)
+    for (auto& gap : next.gaps)
+      if (!gap.closed) gap.gap.before = group.position;
   for (const auto& gap : group.gaps) next.gaps.push_back({gap, false});
   next.dead_letters.insert(next.dead_letters.end(), group.dead_letters.begin(),
                            group.dead_letters.end());

@@ -348,6 +348,25 @@ TEST_F(InboxTest, AGapThatIsTriedAgainGivesNothingUp) {
   EXPECT_TRUE(state->held_back.empty());
 }
 
+TEST_F(InboxTest, AnOpenGapFollowsIntoTheHubsNextStream) {
+  apply_first();
+  ApplyGroup held = group(1, 1, at(1), at(9));
+  held.gaps.push_back({"store-1", kEpoch, 1, 5, at(4), "the hub has dropped them"});
+  ASSERT_TRUE(inbox_->apply(held));
+  const StreamPosition next{Incarnation::from(std::string(16, 'n')), 0, Hash::from("start")};
+  ApplyGroup restarted = group(1, 1, at(9), next);
+  restarted.another_stream = true;
+  Status status = inbox_->apply(restarted);
+  ASSERT_TRUE(status) << status.message();
+  StreamPosition later = next;
+  later.lsn = 7;
+  ASSERT_TRUE(inbox_->apply(group(1, 1, next, later)));
+  sql("select oltp20.close_gap(id, 'lost for good') from oltp20.gap");
+  auto state = inbox_->open("eu-west");
+  ASSERT_TRUE(state);
+  EXPECT_EQ(state->position, next) << "what the new stream brought meanwhile comes again";
+}
+
 TEST_F(InboxTest, AGapOfTheStreamHoldsNobodyBack) {
   apply_first();
   ApplyGroup restarted = group(1, 1, at(1), at(9));
