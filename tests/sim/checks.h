@@ -81,6 +81,7 @@ class Checks {
   void refusals_are_recorded(const Spoke& origin);
   void orphans_are_collected(const Hub& hub);
   bool excused(const Spoke& destination, const std::vector<Capture>& captures);
+  bool began_behind(const Spoke& destination, const Capture& capture) const;
   bool was_given_up(const Spoke& destination, std::size_t transaction);
   bool is_available(const Capture& capture) const;
   bool hub_has_lost(const Capture& capture) const;

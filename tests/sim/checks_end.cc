@@ -128,14 +128,23 @@ void Checks::order_is_kept(const Spoke& destination) {
   }
 }
 
-// An operator has closed a gap over it; a fork may bring it afterwards.
+// It was lost and told so; a fork may bring it afterwards, behind what followed it.
 bool Checks::was_given_up(const Spoke& destination, std::size_t transaction) {
+  for (const Capture& capture : captures_[transaction])
+    if (began_behind(destination, capture)) return true;
   for (const Capture& capture : captures_[transaction])
     for (const GapState& hole : destination.database().state().gaps)
       if (OriginEpoch{hole.gap.origin, hole.gap.epoch} == capture.key &&
           hole.gap.from < capture.seq && capture.seq <= hole.gap.to)
         return true;
   return false;
+}
+
+// Whether deliveries of that life began behind what a hub has lost.
+bool Checks::began_behind(const Spoke& destination, const Capture& capture) const {
+  const auto& marks = destination.database().state().marks;
+  auto mark = marks.find(capture.key);
+  return hub_has_lost(capture) && (mark == marks.end() || mark->second.base >= capture.seq);
 }
 
 // A transaction may be missing where a hub lost it after it was acknowledged and nothing has it
@@ -145,12 +154,12 @@ bool Checks::excused(const Spoke& destination, const std::vector<Capture>& captu
   const DatabaseState& state = destination.database().state();
   bool shows = false;
   for (const Capture& capture : captures) {
-    if (is_available(capture) || !hub_has_lost(capture)) return false;
+    if (is_available(capture)) return false;
+    if (!hub_has_lost(capture)) continue;  // captured in a life that ended before it was sent
     for (const GapState& hole : state.gaps)
       shows |= OriginEpoch{hole.gap.origin, hole.gap.epoch} == capture.key &&
                hole.gap.from < capture.seq && capture.seq <= hole.gap.to;
-    auto mark = state.marks.find(capture.key);
-    if (mark == state.marks.end() || mark->second.base >= capture.seq) {
+    if (began_behind(destination, capture)) {
       ++counts_.silent_starts;
       shows = true;
     }

@@ -120,7 +120,13 @@ void Runner::commit(Spoke& spoke, bool roll_back) {
   }
   Database& database = spoke.database();
   database.now = world_.now();
-  if (database.is_down(world_.now())) return;
+  if (database.is_down(world_.now())) {  // the application tries again
+    world_.scheduler().after(500 * kMillisecond, [this, &spoke, roll_back, words = words_] {
+      words_ = words;
+      commit(spoke, roll_back);
+    });
+    return;
+  }
   std::uint64_t xid = database.begin();
   std::size_t transaction = world_.oracle().begin(spoke.name(), rows);
   for (const OracleRow& row : rows) {
