@@ -173,6 +173,7 @@ Status Destination::adopt_position(const DeliverWelcome& frame, DestinationActio
   ApplyGroup group;
   group.expected_position = position_;
   group.position = frame.from;
+  group.durable = true;  // a crash must not make this the first attach again
   group.another_stream = position_ && position_->incarnation != frame.from.incarnation;
   if (frame.restarted && position_) {
     bool dropped = frame.trimmed_to > position_->lsn && position_->incarnation == frame.incarnation;

@@ -97,6 +97,7 @@ struct ApplyGroup {
   std::vector<DeadLetter> dead_letters;
   std::vector<Gap> gaps;        // newly found
   bool another_stream = false;  // the hub's open gaps go back to `position` from now on
+  bool durable = false;         // apply() returns after the flush
   std::optional<StreamPosition> expected_position;  // nullopt: none is stored yet
   StreamPosition position;
   std::vector<std::shared_ptr<const std::string>> keep_alive;  // the bytes that rows point into

@@ -342,6 +342,7 @@ Status LibpqxxInbox::apply(const ApplyGroup& group) {
       return {};
     }
     pqxx::work sql(connection());
+    if (group.durable) sql.exec0("set local synchronous_commit = local");
     for (const MarkMove& move : group.marks) move_mark(sql, move);
     move_position(sql, group.expected_position, group.position);
     Transactions transactions;

@@ -231,6 +231,7 @@ void Checks::journal_is_sound(const Hub& hub) {
 // ---- what the world did -------------------------------------------------------------------------
 
 void Checks::hub_lost(const Hub& hub, Lsn upto, bool trimmed) {
+  stretches_lost_ = true;
   if (!trimmed) {
     for (const hub::OriginState& state : hub.journal().origins()) {
       Seq& lost = lost_by_hubs_[{state.origin, state.life.id}];

@@ -97,6 +97,7 @@ class Checks {
   using Place = std::tuple<std::string, std::string, Epoch, Seq>;  // destination, origin, ...
   std::map<Place, std::map<hub::LinkId, std::vector<RowId>>> disclosed_;
   std::map<OriginEpoch, Seq> lost_by_hubs_;  // up to there
+  bool stretches_lost_ = false;              // of a hub's stream, whatever was in them
   // (origin, epoch, seq) of each oracle transaction, of every life that captured it.
   std::map<std::size_t, std::vector<Capture>> captures_;
   std::map<std::pair<OriginEpoch, Seq>, std::size_t> captured_;

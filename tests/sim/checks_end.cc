@@ -208,8 +208,8 @@ void Checks::gaps_are_justified(const Spoke& destination) {
   for (const GapState& hole : destination.database().state().gaps) {
     ++counts_.gaps;
     OriginEpoch key{hole.gap.origin, hole.gap.epoch};
-    bool justified = key.origin.empty() ? !lost_by_hubs_.empty()  // a stretch of the stream
-                                        : hub_has_lost({key, hole.gap.from + 1, 0});
+    bool justified =
+        key.origin.empty() ? stretches_lost_ : hub_has_lost({key, hole.gap.from + 1, 0});
     if (!justified)
       fail("gaps", destination.name() + " has a gap of " + key.origin + " from " +
                        std::to_string(hole.gap.from) + " to " + std::to_string(hole.gap.to) +

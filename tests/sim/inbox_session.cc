@@ -110,7 +110,7 @@ Status InboxSession::apply(const spoke::ApplyGroup& group) {
     record.transactions.clear();
     OLTP20_TRY(db_.write(std::move(rows), false));
   }
-  Status status = db_.write(std::move(record), false);
+  Status status = db_.write(std::move(record), group.durable);
   written_ = db_.size();
   return status;
 }
