@@ -180,8 +180,8 @@ void Destination::move_mark(const OriginEpoch& key, Seq prev, Seq to, Building* 
   building->group.marks.push_back(std::move(move));
 }
 
-// All lives that it descends from, behind its forks: what was prepared in the first may be committed
-// in the third. And all of its sisters: they captured the same rows anew.
+// All lives that it descends from, behind its forks: what was prepared in the first may be
+// committed in the third. And all of its sisters: they captured the same rows anew.
 std::vector<Overlap> Destination::overlaps_of(const PartView& part) const {
   std::vector<Overlap> out;
   if (!part.header.overlap) return out;
