@@ -69,6 +69,9 @@ void Checks::part_is_permitted(const Hub& hub, const std::string& bytes) {
   const TransactionHeader& header = view->header;
   std::string name = name_of(header.origin, header.epoch, header.seq);
   const Oracle& oracle = world_.oracle();
+  if (std::vector<RowId> ids = ids_of(*view); view->part_no == 0 && !ids.empty())
+    if (auto place = oracle.find(ids.front()))
+      learn({header.origin, header.epoch}, header.seq, *place);
   for (const RowId& id : ids_of(*view)) {
     auto place = oracle.find(id);
     if (!place || oracle.transactions()[place->transaction].origin != header.origin)
@@ -83,6 +86,14 @@ void Checks::part_is_permitted(const Hub& hub, const std::string& bytes) {
       return fail("permission", name + " is journaled with a row of type " +
                                     oracle.row(*place).type + ", which its origin may not publish");
   }
+}
+
+// Where a life put a transaction; its database may forget it, and hubs lose it.
+void Checks::learn(const OriginEpoch& key, Seq seq, Oracle::Place place) {
+  std::vector<Capture>& captures = captures_[place.transaction];
+  bool known =
+      std::ranges::any_of(captures, [&](const Capture& c) { return c.key == key && c.seq == seq; });
+  if (!known) captures.push_back({key, seq, place.transaction});
 }
 
 void Checks::group_is_permitted(const Hub& hub, const hub::Group& group) {

@@ -14,6 +14,7 @@
 #include "common/wire/frames.h"
 #include "hub/core/events.h"
 #include "tests/sim/database.h"
+#include "tests/sim/oracle.h"
 
 namespace oltp20::sim {
 
@@ -86,6 +87,7 @@ class Checks {
   bool is_available(const Capture& capture) const;
   bool hub_has_lost(const Capture& capture) const;
   void learn_captures();
+  void learn(const OriginEpoch& key, Seq seq, Oracle::Place place);
 
   World& world_;
   std::optional<Breach> breach_;

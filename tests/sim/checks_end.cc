@@ -21,7 +21,7 @@ void Checks::learn_captures() {
       for (const CommitRecord* commit : transactions_of(state, tick)) {
         if (seq > tick.last) break;
         OriginEpoch key{name, tick.epoch};
-        captures_[commit->transaction].push_back({key, seq, commit->transaction});
+        learn(key, seq, {commit->transaction, 0});
         captured_[{key, seq}] = commit->transaction;
         ++seq;
       }
@@ -44,11 +44,7 @@ void Checks::learn_captures() {
         auto place = row ? world_.oracle().find(row->id) : std::nullopt;
         if (!place) continue;
         transaction = place->transaction;
-        std::vector<Capture>& captures = captures_[place->transaction];
-        if (std::ranges::none_of(captures, [&](const Capture& c) {
-              return c.key == entry.key() && c.seq == entry.seq;
-            }))
-          captures.push_back({entry.key(), entry.seq, place->transaction});
+        learn(entry.key(), entry.seq, *place);
       }
       at = page->next;
       if (page->at_head) break;
