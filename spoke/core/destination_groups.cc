@@ -132,17 +132,6 @@ Destination::Admission Destination::admit(const OriginEpoch& key, Seq prev, Seq 
   return Admission::held_back;
 }
 
-// Of the lives between, nothing may have been applied here yet.
-bool Destination::waits_for_ancestor(const OriginEpoch& key) const {
-  auto life = epochs_.find(key);
-  for (std::size_t i = 0; i < limits::kLives && life != epochs_.end(); ++i) {
-    OriginEpoch parent{key.origin, life->second.parent};
-    if (held_back_.contains(parent)) return true;
-    life = epochs_.find(parent);
-  }
-  return false;
-}
-
 // The first transaction of a life: its parent must have been applied up to the fork (protocol
 // rule 5), where anything of the parent was ever applied here. What the parent sent beyond the fork
 // comes first, too: rows that both have are recognised when the younger life brings them.
@@ -151,7 +140,7 @@ Destination::Admission Destination::admit_life(const OriginEpoch& key, Building*
   auto life = epochs_.find(key);
   if (life == epochs_.end() || life->second.parent.is_zero()) return Admission::apply;
   OriginEpoch parent{key.origin, life->second.parent};
-  if (waits_for_ancestor(key)) {  // whose gap is known
+  if (held_back_.contains(parent)) {  // its gap is known
     held_back_.insert(key);
     return Admission::held_back;
   }
