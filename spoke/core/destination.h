@@ -138,6 +138,7 @@ class Destination {
   enum class Admission { apply, duplicate, held_back };
   Admission admit(const OriginEpoch& key, Seq prev, Seq to, Building* building,
                   DestinationActions* out);
+  bool waits_for_ancestor(const OriginEpoch& key) const;
   Admission admit_life(const OriginEpoch& key, Building* building, DestinationActions* out);
   std::optional<Seq> mark_of(const OriginEpoch& key, const Building& building) const;
   void move_mark(const OriginEpoch& key, Seq prev, Seq to, Building* building);

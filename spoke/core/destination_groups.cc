@@ -132,23 +132,40 @@ Destination::Admission Destination::admit(const OriginEpoch& key, Seq prev, Seq 
   return Admission::held_back;
 }
 
-// The first transaction of a life: its parent must have been applied up to the fork (protocol
-// rule 5), where anything of the parent was ever applied here. What the parent sent beyond the fork
+// Of the lives between, nothing may have been applied here yet.
+bool Destination::waits_for_ancestor(const OriginEpoch& key) const {
+  auto life = epochs_.find(key);
+  for (std::size_t i = 0; i < limits::kLives && life != epochs_.end(); ++i) {
+    OriginEpoch parent{key.origin, life->second.parent};
+    if (held_back_.contains(parent)) return true;
+    life = epochs_.find(parent);
+  }
+  return false;
+}
+
+// The first transaction of a life: the youngest life before it of which anything was ever applied
+// here must have been applied up to its fork (protocol rule 5). What that one sent beyond the fork
 // comes first, too: rows that both have are recognised when the younger life brings them.
 Destination::Admission Destination::admit_life(const OriginEpoch& key, Building* building,
                                                DestinationActions* out) {
-  auto life = epochs_.find(key);
-  if (life == epochs_.end() || life->second.parent.is_zero()) return Admission::apply;
-  OriginEpoch parent{key.origin, life->second.parent};
-  if (held_back_.contains(parent)) {  // its gap is known
+  if (waits_for_ancestor(key)) {  // whose gap is known
     held_back_.insert(key);
     return Admission::held_back;
   }
-  std::optional<Seq> mark = mark_of(parent, *building);
-  if (!mark || *mark >= life->second.fork.seq) return Admission::apply;
+  OriginEpoch parent;
+  Seq fork = 0;
+  std::optional<Seq> mark;
+  auto life = epochs_.find(key);
+  for (std::size_t i = 0; i < limits::kLives && life != epochs_.end() && !mark; ++i) {
+    parent = {key.origin, life->second.parent};
+    fork = life->second.fork.seq;
+    mark = mark_of(parent, *building);
+    life = epochs_.find(parent);
+  }
+  if (!mark || *mark >= fork) return Admission::apply;
   held_back_.insert(key);
-  hold_back(parent, *mark, life->second.fork.seq,
-            "its next life continues behind transaction " + std::to_string(life->second.fork.seq) +
+  hold_back(parent, *mark, fork,
+            "its next life continues behind transaction " + std::to_string(fork) +
                 ", and transactions " + std::to_string(*mark + 1) +
                 " to there have not come by hub " + hub_,
             building, out);
