@@ -61,8 +61,8 @@ class Checks {
   void at_end();
 
   struct Counts {
-    std::uint64_t gaps = 0, silent_starts = 0, refused = 0, dead_letters = 0, epochs = 0,
-                  skipped = 0, delivered = 0, excused = 0;
+    std::uint64_t gaps = 0, refused = 0, dead_letters = 0, epochs = 0, skipped = 0, delivered = 0,
+                  excused = 0;
   };
   const Counts& counts() const { return counts_; }
 
@@ -82,9 +82,9 @@ class Checks {
   void refusals_are_recorded(const Spoke& origin);
   void orphans_are_collected(const Hub& hub);
   bool excused(const Spoke& destination, const std::vector<Capture>& captures);
-  bool began_behind(const Spoke& destination, const Capture& capture) const;
-  bool was_given_up(const Spoke& destination, std::size_t transaction);
+  bool was_given_up(const Spoke& destination, const Capture& capture) const;
   bool is_available(const Capture& capture) const;
+  bool has_place(const Capture& capture) const;
   bool hub_has_lost(const Capture& capture) const;
   void learn_captures();
   void learn(const OriginEpoch& key, Seq seq, Oracle::Place place);

@@ -54,7 +54,13 @@ void Checks::learn_captures() {
 
 bool Checks::is_available(const Capture& capture) const {
   auto at = available_.find({capture.key, capture.seq});
-  return at != available_.end() && (!at->second || *at->second == capture.transaction);
+  return at != available_.end() && at->second == capture.transaction;
+}
+
+// The transaction's place is in a hub's journal: itself, or the tombstone of its refusal.
+bool Checks::has_place(const Capture& capture) const {
+  auto at = available_.find({capture.key, capture.seq});
+  return at != available_.end() && at->second.value_or(capture.transaction) == capture.transaction;
 }
 
 bool Checks::hub_has_lost(const Capture& capture) const {
@@ -78,7 +84,7 @@ void Checks::everything_is_captured(const Spoke& origin) {
         return fail("no stall, no skip", name_of(capture.key, capture.seq) +
                                              " is a transaction that was captured twice");
     if (std::ranges::none_of(captures,
-                             [&](const Capture& c) { return is_available(c) || hub_has_lost(c); }))
+                             [&](const Capture& c) { return has_place(c) || hub_has_lost(c); }))
       return fail("nothing lost",
                   name_of(captures.front().key, captures.front().seq) + " never reached a hub");
   }
@@ -113,8 +119,11 @@ void Checks::order_is_kept(const Spoke& destination) {
     // A row that it might not have at first comes late when a fork sends it again.
     // So does a whole transaction that was refused at first.
     if (!oracle.always_for(destination.name(), place->transaction, oracle.row(*place)) ||
-        !oracle.always_publishable(place->transaction) ||
-        was_given_up(destination, place->transaction))
+        !oracle.always_publishable(place->transaction))
+      continue;
+    // What was given up may be brought by a fork, behind what followed it.
+    if (std::ranges::any_of(captures_[place->transaction],
+                            [&](const Capture& c) { return was_given_up(destination, c); }))
       continue;
     auto& [drawn, name] = newest[row.origin];
     if (t.visible < drawn)
@@ -124,40 +133,29 @@ void Checks::order_is_kept(const Spoke& destination) {
   }
 }
 
-// It was lost and told so; a fork may bring it afterwards, behind what followed it.
-bool Checks::was_given_up(const Spoke& destination, std::size_t transaction) {
-  for (const Capture& capture : captures_[transaction])
-    if (began_behind(destination, capture)) return true;
-  for (const Capture& capture : captures_[transaction])
-    for (const GapState& hole : destination.database().state().gaps)
-      if (OriginEpoch{hole.gap.origin, hole.gap.epoch} == capture.key &&
-          hole.gap.from < capture.seq && capture.seq <= hole.gap.to)
-        return true;
-  return false;
-}
-
-// Whether deliveries of that life began behind what a hub has lost.
-bool Checks::began_behind(const Spoke& destination, const Capture& capture) const {
-  const auto& marks = destination.database().state().marks;
-  auto mark = marks.find(capture.key);
-  return hub_has_lost(capture) && (mark == marks.end() || mark->second.base >= capture.seq);
-}
-
-// A transaction may be missing where a hub lost it after it was acknowledged and nothing has it
-// now, and that must show: as a gap, or in the base of the mark (a first delivery that begins
-// behind it).
-bool Checks::excused(const Spoke& destination, const std::vector<Capture>& captures) {
+// Lost by a hub, and the destination shows it: as a gap over it, or in the base of the mark (a
+// first delivery that begins behind it). It is given up then, even if its origin brings it once
+// more.
+bool Checks::was_given_up(const Spoke& destination, const Capture& capture) const {
+  if (!hub_has_lost(capture)) return false;
   const DatabaseState& state = destination.database().state();
+  for (const GapState& hole : state.gaps)
+    if (OriginEpoch{hole.gap.origin, hole.gap.epoch} == capture.key &&
+        hole.gap.from < capture.seq && capture.seq <= hole.gap.to)
+      return true;
+  auto mark = state.marks.find(capture.key);
+  return mark == state.marks.end() || mark->second.base >= capture.seq;
+}
+
+// A transaction may be missing where a hub lost it after it was acknowledged, and that shows, and
+// no hub has it under another number.
+bool Checks::excused(const Spoke& destination, const std::vector<Capture>& captures) {
   bool shows = false;
   for (const Capture& capture : captures) {
-    if (is_available(capture)) return false;
-    if (!hub_has_lost(capture)) continue;  // captured in a life that ended before it was sent
-    for (const GapState& hole : state.gaps)
-      shows |= OriginEpoch{hole.gap.origin, hole.gap.epoch} == capture.key &&
-               hole.gap.from < capture.seq && capture.seq <= hole.gap.to;
-    if (began_behind(destination, capture)) {
-      ++counts_.silent_starts;
+    if (was_given_up(destination, capture)) {
       shows = true;
+    } else if (is_available(capture)) {
+      return false;
     }
   }
   return shows;

@@ -147,7 +147,7 @@ void Generator::fault(std::int64_t at) {
       return add(at, {"crash-database", any_spoke(),
                       arg("for", dice_.between(0, dice_.chance(20) ? 5000 : 300))});
     case 8:
-      return add(at, {"doubt", any_spoke()});
+      return add(at, {dice_.chance(50) ? "doubt" : "intrude", any_spoke()});
     case 9:
       return add(at, {dice_.chance(50) ? "impersonate" : "clock", any_spoke(),
                       dice_.chance(50) ? "as=self" : "seconds=-7200"});

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "common/wire/hash_chain.h"
 #include "tests/sim/check_failed.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/world.h"
@@ -34,6 +35,7 @@ class Runner {
   void on_link(const std::string& verb, Spoke& spoke);
   void on_hub(const std::string& verb, Hub& hub);
   void impersonate(Spoke& spoke);
+  void intrude(Spoke& spoke);
   void set_policy(const std::string& who);
   void restart(Spoke& spoke, Micros after);
   void come_to_rest();
@@ -206,8 +208,6 @@ void Runner::on_hub(const std::string& verb, Hub& hub) {
   if (verb == "clock") return hub.jump_clock(number("seconds", 3600) * kSecond);
   if (!hub.is_up()) return;
   ++outcome_.crashes;
-  // An operator looks after open gaps first, unless the step says that nobody does.
-  if (verb != "kill" && std::ranges::find(words_, "unattended") == words_.end()) close_gaps();
   if (verb == "kill") hub.stop();
   if (verb == "wipe") hub.wipe();
   if (verb == "lose-tail") hub.lose_tail(static_cast<std::size_t>(number("entries", 5)));
@@ -238,11 +238,21 @@ void Runner::impersonate(Spoke& spoke) {
   row.type = "greeting";
   encoder.add_row(row);
   encoder.finish();
-  world_.scheduler().after(20 * kMillisecond, [this, link, part = *encoder.take_part()] {
-    world_.send_up(link, ForwardUp(ForwardBegin{}));
+  ForwardBegin begin{{0, origin_chain_start("mallory", hello.epoch)}};
+  world_.scheduler().after(20 * kMillisecond, [this, link, begin, part = *encoder.take_part()] {
+    world_.send_up(link, ForwardUp(begin));
     world_.send_up(link, ForwardUp(ForwardParts{{part}}));
     world_.cut(link, kSecond);
   });
+}
+
+// Another agent, which minds no lock, takes a tick; in an epoch that a hub has agreed to, as any
+// would.
+void Runner::intrude(Spoke& spoke) {
+  if (!spoke.is_up() || !spoke.origin().attached) return;
+  OutboxSession session(spoke.database());
+  if (Result<spoke::OutboxState> state = session.open(); state)
+    static_cast<void>(session.take_tick(state->last_tick).is_ok());
 }
 
 // policy SPOKE [publish=PATTERN,…] [receive=PATTERN,…]
@@ -259,6 +269,7 @@ void Runner::act(const std::string& verb, const std::string& who) {
   if (verb == "commit" || verb == "roll-back") return commit(spoke, verb == "roll-back");
   if (verb == "policy") return set_policy(who);
   if (verb == "impersonate") return impersonate(spoke);
+  if (verb == "intrude") return intrude(spoke);
   if (verb == "clock") return spoke.jump_clock(number("seconds", 3600) * kSecond);
   if (verb == "cut" || verb == "swallow" || verb == "partition") return on_link(verb, spoke);
   if (verb == "kill") {
