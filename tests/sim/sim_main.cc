@@ -80,6 +80,7 @@ int run_seeds(const Options& options) {
     }
     if (options.shrink || options.stop) break;
   }
+  if (options.print) return 0;
   double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   std::printf(
       "%llu seeds, %llu failed; %llu transactions, %llu crashes, %llu events; %llu rows delivered, "
