@@ -328,11 +328,11 @@ Status Destination::commit_one_by_one(Building* building, const StreamPosition& 
   letters.expected_position = position_;
   letters.position = *position_;
   letters.dead_letters = group.dead_letters;
-  if (!letters.dead_letters.empty()) OLTP20_TRY(inbox_.apply(letters));
+  letters.epochs = group.epochs;  // no mark without its life: the hub would not be told of it
+  if (!letters.dead_letters.empty() || !letters.epochs.empty()) OLTP20_TRY(inbox_.apply(letters));
   ApplyGroup rest;
   rest.expected_position = position_;
   rest.position = position;
-  rest.epochs = group.epochs;
   std::map<OriginEpoch, MarkMove> at;
   std::set<OriginEpoch> waiting;
   for (const MarkMove& move : group.marks) at[{move.origin, move.epoch}] = move;
