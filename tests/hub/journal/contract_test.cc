@@ -302,15 +302,17 @@ TEST_P(JournalContract, Rule8ReadersRunBesideTheWriter) {
       }
     });
   }
-  for (int i = 0; i < 200; ++i) {
-    ASSERT_TRUE(append(journal(), build().group("a", 10)));
+  // On a busy machine all of it can be written before a reader was ever scheduled.
+  constexpr int kLeast = 200, kMost = 100'000, kReads = 20;
+  for (int i = 0; i < kLeast || (i < kMost && reads < kReads); ++i) {
+    EXPECT_TRUE(append(journal(), build().group("a", 10)));
     if (i % 10 == 9) {
-      ASSERT_TRUE(journal().trim(i * 5));
+      EXPECT_TRUE(journal().trim(i * 5));
     }
   }
   stop = true;
   for (std::thread& reader : readers) reader.join();
-  EXPECT_GT(reads, 0);
+  EXPECT_GE(reads, kReads);
 }
 
 std::vector<EngineMaker> engines() {
