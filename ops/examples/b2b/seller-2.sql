@@ -1,0 +1,2 @@
+\ir seller.sql
+insert into b2b.price values ('bolt', 0.24);
