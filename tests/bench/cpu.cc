@@ -18,7 +18,9 @@ struct Ticks {
 // Fields 4 and 14 to 17 of /proc/PID/stat; what stands before is the name in parentheses.
 bool read_ticks(const std::string& pid, Ticks* out) {
   std::ifstream file("/proc/" + pid + "/stat");
-  std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::string text;
+  // Not through the buffer's iterators: of a process that ends meanwhile they throw.
+  std::getline(file, text);
   const std::size_t name_end = text.rfind(')');
   if (name_end == std::string::npos) return false;
   std::istringstream rest(text.substr(name_end + 2));
