@@ -135,7 +135,6 @@ void Origin::link_received(ForwardDown frame, Now now, OriginActions* out) {
 
 std::string Origin::changed_server() const {
   const Tick& tick = state_.last_tick;
-  if (tick.last == 0) return "";  // the first tick of a life says where it lives
   if (tick.wal_lsn > state_.wal_lsn && state_.wal_lsn != 0)
     return "the database's write-ahead log is behind the last tick";
   if (tick.server.system_identifier.empty() || state_.server.system_identifier.empty()) return "";

@@ -126,11 +126,21 @@ Status migrate(pqxx::transaction_base& sql, const Session& session) {
   return {};
 }
 
+// Where the first life began, so that a replica that was promoted before the first tick reached it,
+// or a dump in another server, is known as another life. Nobody has captured from it yet.
+void name_the_server(pqxx::transaction_base& sql, const WalIdentity& wal) {
+  sql.exec_params0(
+      "update oltp20.tick set system_identifier = $1, timeline = $2::bigint where number = 0 "
+      "and system_identifier = '' and not exists (select from oltp20.tick where number > 0)",
+      wal.system_identifier, wal.timeline);
+}
+
 Status install_once(const InstallOptions& options, const UrlParts& agent) {
   auto session = Session::connect({options.admin_url, "oltp20 install"});
   if (!session) return session.status();
   if ((*session)->connection().server_version() < 130000)
     return Status(Code::invalid, (*session)->label() + " is older than PostgreSQL 13.");
+  const WalIdentity server = wal_identity(**session);
   pqxx::work sql((*session)->connection());
   const std::string encoding = sql.exec1("show server_encoding")[0].c_str();
   if (encoding != "UTF8")
@@ -139,6 +149,7 @@ Status install_once(const InstallOptions& options, const UrlParts& agent) {
   sql.exec("select pg_advisory_xact_lock(hashtext('oltp20.install'))");
   OLTP20_TRY(make_roles(sql, agent));
   OLTP20_TRY(migrate(sql, **session));
+  name_the_server(sql, server);
   if (const std::string now =
           sql.exec1("select value from oltp20.setting where name = 'order'")[0].c_str();
       now != options.order)

@@ -98,6 +98,7 @@ Database::Database(std::string name, std::uint64_t seed)
   EpochRecord first;
   first.epoch.id = id_of<Epoch>(dice_.next(), dice_.next());
   first.anchor.epoch = first.epoch.id;
+  first.anchor.server = server_;
   first.anchor.previous = first.anchor.snapshot = "3:3:";
   append(first);
   flush();
@@ -198,11 +199,12 @@ std::size_t Database::records_at(Micros time) const {
   return records;
 }
 
-std::size_t Database::records_of_life() const {
+std::size_t Database::records_of_life(bool with_its_first_tick) const {
   std::size_t records = log_.size();
   for (std::size_t i = log_.size(); i > 0; --i) {
     if (std::get_if<TickRecord>(log_[i - 1].record.get())) records = i;
-    if (std::get_if<EpochRecord>(log_[i - 1].record.get())) break;
+    if (std::get_if<EpochRecord>(log_[i - 1].record.get()))
+      return with_its_first_tick ? records : i;
   }
   return records;
 }

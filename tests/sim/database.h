@@ -139,8 +139,8 @@ class Database {
   // timeline of its own.
   void restore(std::size_t records, bool promoted);
   std::size_t records_at(Micros time) const;
-  // The records up to the first tick of the newest epoch, which chains and timelines start from.
-  std::size_t records_of_life() const;
+  // The records up to the beginning of the newest epoch, or up to its first tick.
+  std::size_t records_of_life(bool with_its_first_tick) const;
   void flush() { flushed_ = log_.size(); }
   // The next commit of an agent loses its answer; chance decides whether it happened.
   void doubt_next() { doubt_ = true; }

@@ -178,8 +178,10 @@ void Runner::on_database(const std::string& verb, Spoke& spoke) {
         verb == "restore"
             ? database.records_at(world_.now() - ms("back", 1000))
             : database.size() - std::min<std::size_t>(database.size(), number("lose", 0));
-    // Behind the beginning of its epoch only on purpose: an operator must decide then.
-    if (text("deep").empty()) records = std::max(records, database.records_of_life());
+    // Behind the beginning of its epoch only on purpose: an operator must decide then. A copy keeps
+    // server and timeline: only a chain can tell it from what it was copied from.
+    if (text("deep").empty())
+      records = std::max(records, database.records_of_life(verb == "restore"));
     world_.checks().life_may_change(spoke.name());
     database.restore(records, verb == "promote");
     restart(spoke, ms("for", 100));

@@ -195,6 +195,13 @@ Status ModelOutbox::begin_epoch(const EpochInfo& epoch, const spoke::Tick& from,
   for (const auto& record : db_.ticks)
     if (from.number != 0 && record.tick.number == from.number) db_.captured = record.to;
   if (epoch.fork.seq > 0) db_.checkpoints[epoch.parent].emplace(epoch.fork.seq, epoch.fork.chain);
+  ModelDatabase::TickRecord anchor;
+  anchor.from = anchor.to = db_.captured;
+  anchor.tick.number = db_.ticks.empty() ? 1 : db_.ticks.back().tick.number + 1;
+  anchor.tick.epoch = epoch.id;
+  anchor.tick.server = db_.server;
+  anchor.tick.wal_lsn = db_.next_xid;
+  db_.ticks.push_back(anchor);
   db_.epoch = epoch;
   db_.overlap_before = db_.next_xid;
   db_.epochs.push_back(epoch);

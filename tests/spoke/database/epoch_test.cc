@@ -54,6 +54,13 @@ TEST_F(EpochTest, ANewEpochGoesOnBehindItsTickWithSeqOne) {
       << "the parent is no longer the current epoch";
 }
 
+TEST_F(EpochTest, TheFirstLifeSaysWhereItBeganBeforeAnythingWasCaptured) {
+  auto [outbox, state] = open_outbox();
+  EXPECT_EQ(state.last_tick.last, 0u);
+  EXPECT_FALSE(state.server.system_identifier.empty());
+  EXPECT_EQ(state.last_tick.server, state.server);
+}
+
 TEST_F(EpochTest, FromNothingOfTheParentEverythingIsCapturedAgain) {
   auto [outbox, state] = open_outbox();
   Tick last = state.last_tick;
