@@ -87,6 +87,7 @@ struct OutboxState {
 struct TickResult {
   Tick tick;
   std::vector<PendingTransaction> head;  // the first page of its transactions
+  std::vector<OutboxRow> rows;           // of all of them, in order, when they are few; else empty
   std::uint64_t bytes = 0;               // payloads and headers of all of them, for metrics
   Micros took_us = 0;                    // how long it took, for metrics
 };

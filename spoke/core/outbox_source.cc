@@ -42,6 +42,7 @@ Status OutboxSource::seek(Seq next, Seq tip) {
   ticks_.clear();
   page_.clear();
   page_at_ = 0;
+  rows_.clear();
   tip_ = tip;
   next_seq_ = next;
   if (next > tip) return {};
@@ -63,6 +64,7 @@ void OutboxSource::extend(TickResult result) {
   ticks_ = {std::move(result.tick)};
   page_ = std::move(result.head);
   page_at_ = 0;
+  rows_ = std::move(result.rows);
   after_order_ = page_.empty() ? kBeforeAll : page_.back().order;
 }
 
@@ -196,7 +198,11 @@ Status OutboxSource::fetch_small() {
     if (!xids.empty() && (bytes > kReadBytes || rows > kReadRows)) break;
     xids.push_back(transaction.xid);
   }
-  Result<std::vector<OutboxRow>> read = outbox_.rows(xids, kBeforeAll, kReadRows + 1);
+  const bool came_along = !rows_.empty() && xids.size() == page_.size();
+  Result<std::vector<OutboxRow>> read = came_along
+                                            ? Result<std::vector<OutboxRow>>(std::move(rows_))
+                                            : outbox_.rows(xids, kBeforeAll, kReadRows + 1);
+  rows_.clear();
   if (!read) return read.status();
   std::size_t at = 0;
   for (std::size_t i = 0; i < xids.size(); ++i) {

@@ -87,6 +87,7 @@ class OutboxSource {
   std::vector<PendingTransaction> page_;
   std::size_t page_at_ = 0;
   std::int64_t after_order_ = 0;  // of the page's end
+  std::vector<OutboxRow> rows_;   // of the whole page, when they came with the tick
   std::deque<Piece> ready_;
   // A large transaction, half read.
   std::optional<TransactionEncoder> open_;

@@ -19,6 +19,9 @@ std::string raw(const std::string& condition) {
 const std::string kBegunSince = "xid >= pg_snapshot_xmax($1::text::pg_snapshot)";
 const std::string kInProgress = "xid = any (array(select pg_snapshot_xip($1::text::pg_snapshot)))";
 
+// Ticks of so few rows are read together with their rows: one question instead of two.
+const std::string kFewRows = "16", kFewBytes = "16384";
+
 const std::string kRowColumns =
     "m.position, m.id, m.type, "
     "case when isfinite(m.date) then m.date - date '2000-01-01' "
@@ -41,14 +44,16 @@ const std::string kVisible = " and pg_visible_in_snapshot(xid, $2::text::pg_snap
 
 std::string take_tick_sql(bool wal_visible) {
   const std::string lsn = wal_visible ? "pg_current_wal_insert_lsn()" : "'0/0'::pg_lsn";
+  // Rows of three kinds: the tick, its transactions, and their rows where these are few.
   return "with newest as materialized (select t.* from oltp20.tick t order by number desc limit 1),"
          " fits as materialized (select *, snapshot::text = $1 and number = $2::bigint as ok "
          "from newest), "
          "pending as materialized (" +
          grouped("") +
          "), "
-         "total as (select count(*) as transactions, coalesce(sum(bytes), 0)::bigint as volume, " +
-         kDigest +
+         "total as materialized (select count(*) as transactions, "
+         "coalesce(sum(bytes), 0)::bigint as volume, sum(rows) <= " +
+         kFewRows + " and sum(bytes) <= " + kFewBytes + " as few, " + kDigest +
          " as ids from pending), "
          "taken as (insert into oltp20.tick (number, epoch, previous, snapshot, first, last, "
          "system_identifier, timeline, wal_lsn, digest) "
@@ -56,15 +61,23 @@ std::string take_tick_sql(bool wal_visible) {
          "last + transactions, $3, $4::bigint, " +
          lsn +
          ", ids from fits, total where ok and transactions > 0 returning *) "
-         "select place, xid, rows, bytes, largest, tick, epoch, snapshot, volume from ("
-         "select -1::bigint as place, case when f.ok then 1 else 0 end as xid, "
+         "select place, xid, rows, bytes, largest, tick, epoch, snapshot, volume, "
+         "position, id, type, date, payload, headers, destination, sent_at from ("
+         "select 0 as kind, null::bigint as place, case when f.ok then 1 else 0 end as xid, "
          "t.first as rows, t.last as bytes, pg_wal_lsn_diff(t.wal_lsn, '0/0')::bigint as largest, "
-         "t.number as tick, t.epoch::text as epoch, t.snapshot::text as snapshot, "
-         "(select volume from total) as volume from fits f left join taken t on true "
-         "union all (select place, xid::text::bigint, rows, bytes, largest, null, null, null, "
-         "null::bigint "
-         "from pending where (select ok from fits) order by place limit $5::bigint)) as answer "
-         "order by place";
+         "t.number as tick, t.epoch::text as epoch, "
+         "coalesce(t.snapshot, pg_current_snapshot())::text as snapshot, "
+         "(select volume from total) as volume, null::bigint as position, null::uuid as id, "
+         "null as type, null::integer as date, null as payload, null as headers, "
+         "null as destination, null::timestamptz as sent_at from fits f left join taken t on true "
+         "union all (select 1, place, xid::text::bigint, rows, bytes, largest, null, null, null, "
+         "null, null, null, null, null, null, null, null, null "
+         "from pending where (select ok from fits) order by place limit $5::bigint) "
+         "union all select 2, p.place, p.xid::text::bigint, null, null, null, null, null, null, "
+         "null, m.* from pending p, lateral (select " +
+         kRowColumns +
+         "where m.xid = p.xid) as m where (select ok from fits) and (select few from total)"
+         ") as answer order by kind, place, position";
 }
 
 std::string transactions_sql() {

@@ -12,27 +12,26 @@ std::optional<std::string> text_of(const pqxx::field& field) {
   return std::string(field.c_str(), field.size());
 }
 
-// Columns 1 to 8 of the statements for rows.
-OutboxRow row_of(const pqxx::row& row, std::uint64_t xid) {
-  OutboxRow out;
-  out.xid = xid;
-  out.position = row[1].as<std::int64_t>();
-  out.id = id_of_uuid<RowId>(row[2].c_str());
-  out.type = row[3].c_str();
-  if (!row[4].is_null()) out.date = row[4].as<std::int32_t>();
-  out.payload = text_of(row[5]);
-  out.headers = text_of(row[6]);
-  out.destination = text_of(row[7]);
-  out.sent_at_us = timestamp_us(row[8].c_str());
-  return out;
-}
-
 Status gone(std::uint64_t xid) {
   return Status(Code::not_found,
                 "rows of transaction " + std::to_string(xid) + " are no longer there");
 }
 
 }  // namespace
+
+OutboxRow outbox_row(const pqxx::row& row, std::uint64_t xid, pqxx::row::size_type first) {
+  OutboxRow out;
+  out.xid = xid;
+  out.position = row[first].as<std::int64_t>();
+  out.id = id_of_uuid<RowId>(row[first + 1].c_str());
+  out.type = row[first + 2].c_str();
+  if (!row[first + 3].is_null()) out.date = row[first + 3].as<std::int32_t>();
+  out.payload = text_of(row[first + 4]);
+  out.headers = text_of(row[first + 5]);
+  out.destination = text_of(row[first + 6]);
+  out.sent_at_us = timestamp_us(row[first + 7].c_str());
+  return out;
+}
 
 Result<std::vector<OutboxRow>> rows_by_xid(const pqxx::result& found,
                                            const std::vector<std::uint64_t>& xids) {
@@ -53,7 +52,7 @@ Result<std::vector<OutboxRow>> rows_by_xid(const pqxx::result& found,
     auto range = range_of.find(xid);
     if (range == range_of.end()) return gone(xid);
     for (pqxx::result::size_type i = 0; i < range->second.count; ++i) {
-      out.push_back(row_of(found[range->second.first + i], xid));
+      out.push_back(outbox_row(found[range->second.first + i], xid, 1));
       if (i > 0 && out.back().position <= out[out.size() - 2].position)
         return Status(Code::internal, "the server returned rows out of order");
     }
@@ -69,7 +68,7 @@ Result<std::vector<OutboxRow>> rows_by_place(const pqxx::result& found,
   std::size_t place = 0;  // in xids, from 1, of the transaction that was read last
   for (const auto& row : found) {
     const auto at = row[0].as<std::size_t>();
-    OutboxRow next = row_of(row, xids.at(at - 1));
+    OutboxRow next = outbox_row(row, xids.at(at - 1), 1);
     if (at < place || (at == place && next.position <= out.back().position))
       return Status(Code::internal, "the server returned rows out of order");
     if (at > place + 1 && !(resumes && at == 2)) return gone(xids.at(place));

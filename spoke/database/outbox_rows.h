@@ -10,6 +10,9 @@
 
 namespace oltp20::spoke {
 
+// Columns from `first` on: position, id, type, date, payload, headers, destination, sent_at.
+OutboxRow outbox_row(const pqxx::row& row, std::uint64_t xid, pqxx::row::size_type first);
+
 // Of rows_by_xid_sql(), all rows of all of them: put from the ids' order into that of `xids`.
 Result<std::vector<OutboxRow>> rows_by_xid(const pqxx::result& found,
                                            const std::vector<std::uint64_t>& xids);
