@@ -178,8 +178,13 @@ void Follower::run(const hub::Entry& entry) {
   OriginEpoch key = entry.key();
   std::string name = name_of(key, entry.seq);
   auto [life, fresh] = state_.lives.try_emplace(key, entry.life);
-  if (!fresh && life->second != entry.life)
-    return fail("forks", "two runs of " + name + " name different parents");
+  if (!fresh && life->second != entry.life) {
+    // A certificate of which no database is known may contradict itself: what it is goes by the
+    // first run.
+    if (world_.spokes().contains(key.origin))
+      fail("forks", "two runs of " + name + " name different parents");
+    return;
+  }
   const Taken* fork = find({key.origin, entry.life.parent}, entry.life.fork.seq);
   if (fork && fork->chain != entry.life.fork.chain)
     return fail("forks", name + " leaves its parent at another chain than the parent has there");
