@@ -111,7 +111,7 @@ class Checks {
   // With several hubs exactly: what was lost after its origin had been told that it is journaled.
   std::map<OriginEpoch, std::set<Seq>> lost_exactly_;
   std::map<std::pair<std::string, OriginEpoch>, Seq> told_;  // by that hub
-  bool stretches_lost_ = false;              // of a hub's stream, whatever was in them
+  bool stretches_lost_ = false;  // of a hub's stream, whatever was in them
   // (origin, epoch, seq) of each oracle transaction, of every life that captured it.
   std::map<std::size_t, std::vector<Capture>> captures_;
   std::map<std::pair<OriginEpoch, Seq>, std::size_t> captured_;

@@ -256,11 +256,12 @@ void Checks::at_end() {
     journal_is_sound(*hub);
     orphans_are_collected(*hub);
   }
+  if (world_.follower()) at_end_of_follower(*world_.follower());
   for (const auto& [name, spoke] : world_.spokes()) everything_is_captured(*spoke);
   if (breach_) return;  // the rest asks where captures went
   if (world_.follower()) {
     for (const auto& [name, spoke] : world_.spokes()) refusals_are_recorded(*spoke);
-    return at_end_of_follower(*world_.follower());
+    return;
   }
   for (const auto& [name, spoke] : world_.spokes()) {
     order_is_kept(*spoke);

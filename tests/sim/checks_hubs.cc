@@ -81,8 +81,8 @@ void Checks::taken_in_order(const Follower& follower) {
         return fail("order", name_of(taken.key, taken.seq) + " came when " +
                                  std::to_string(before) + " was the last one");
     if (taken.seq <= before)
-      return fail("order", name_of(taken.key, taken.seq) + " came behind " +
-                               std::to_string(before));
+      return fail("order",
+                  name_of(taken.key, taken.seq) + " came behind " + std::to_string(before));
     before = taken.seq;
     auto place = taken.rows.empty() ? std::nullopt : oracle.find(taken.rows.front());
     if (!place) continue;
@@ -112,8 +112,7 @@ void Checks::chains_agree() {
   std::map<std::pair<OriginEpoch, Seq>, std::pair<Hash, std::string>> chains;
   for (const auto& [hub_name, hub] : world_.hubs())
     each_transaction(*hub, ~Lsn{0}, [&, name = hub_name](const hub::Entry& entry) {
-      auto [at, fresh] =
-          chains.try_emplace({entry.key(), entry.seq}, std::pair{entry.chain, name});
+      auto [at, fresh] = chains.try_emplace({entry.key(), entry.seq}, std::pair{entry.chain, name});
       if (at->second.first != entry.chain)
         fail("chains agree", name_of(entry.key(), entry.seq) + " is one thing in " +
                                  at->second.second + " and another in " + name);

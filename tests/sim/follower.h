@@ -3,9 +3,9 @@
 // once, whole, in the order of its (origin, epoch), wherever it comes from first.
 //
 // Rules of the protocol that it keeps: positions are compared before they are believed ("Names");
-// only runs open an origin in a stream (2); a mark moves by prev <= mark < seq alone, otherwise that
-// origin is held back in that stream until another stream fills the hole (10). Marks and positions
-// are saved together: a crash takes both back.
+// only runs open an origin in a stream (2); a mark moves by prev <= mark < seq alone, otherwise
+// that origin is held back in that stream until another stream fills the hole (10). Marks and
+// positions are saved together: a crash takes both back.
 #pragma once
 
 #include <map>

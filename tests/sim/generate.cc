@@ -17,7 +17,8 @@ class Generator {
       : dice_(seed, hubs > 1 ? "generator of hubs" : "generator") {
     scenario_.seed = seed;
     for (std::size_t more = hubs > 1 ? 1 + dice_.below(hubs - 1) : 0; more > 0; --more)
-      scenario_.hubs.push_back(std::string("hub-") + static_cast<char>('a' + scenario_.hubs.size()));
+      scenario_.hubs.push_back(std::string("hub-") +
+                               static_cast<char>('a' + scenario_.hubs.size()));
     std::size_t count = 2 + dice_.below(3);
     for (std::size_t i = 0; i < count; ++i) scenario_.spokes.push_back(std::string(1, 'a' + i));
     length_ms_ = dice_.between(4'000, 20'000);
@@ -154,7 +155,7 @@ void Generator::moves() {
 }
 
 void Generator::change_of_rights(std::int64_t at) {
-  if (several()) return;  // README.md, "What is permitted"
+  if (several()) return;  // README.md, "Known red"
   switch (dice_.below(3)) {
     case 0:
       return add(at, {"policy", any_spoke(), "publish=" + some_types()});
@@ -172,7 +173,8 @@ void Generator::fault(std::int64_t at) {
     case 2:
       return fault_of_links(at);
     case 3:
-      return add(at, {"kill", any_hub(), arg("for", dice_.between(0, dice_.chance(20) ? 6000 : 300))});
+      return add(at,
+                 {"kill", any_hub(), arg("for", dice_.between(0, dice_.chance(20) ? 6000 : 300))});
     case 4:
     case 5:
       return add(at, {"kill", any_spoke(), arg("for", dice_.between(0, 500))});

@@ -13,7 +13,8 @@ namespace oltp20::sim {
 namespace {
 
 constexpr const char* kUsage =
-    "Usage: oltp20-sim [--seeds A..B] [--hubs N] [--switch NAME] [--shrink] [--print] [--stop] [--trace] "
+    "Usage: oltp20-sim [--seeds A..B] [--hubs N] [--switch NAME] [--shrink] [--print] [--stop] "
+    "[--trace] "
     "[FILE…]\n"
     "\n"
     "  --seeds A..B   runs these seeds (default 1..1000)\n"

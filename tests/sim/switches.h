@@ -27,7 +27,8 @@ namespace oltp20::sim {
   X(followed_past_a_hole, "10 (hubs)", "a follower takes what stands behind a hole")             \
   X(followed_from_the_base, "10 (hubs)", "a run opens a follower's mark at its base")            \
   X(followed_positions_apart, "10 (hubs)", "a follower saves positions before their marks")      \
-  X(followed_position_not_compared, "names (hubs)", "a follower believes positions of another incarnation")
+  X(followed_position_not_compared, "names (hubs)",                                              \
+    "a follower believes positions of another incarnation")
 
 enum class Switch {
 #define X(name, rule, what) name,
