@@ -123,6 +123,12 @@ void Checks::hub_says(const Hub& hub, hub::LinkId id, const ForwardDown& frame) 
                                         std::to_string(welcome->held.seq) + " of " + link->spoke +
                                         ", and its disk does not have it");
   if (std::get_if<ForwardRefusal>(&frame)) ++counts_.refused;
+  Seq told = 0;
+  if (const auto* ack = std::get_if<ForwardAck>(&frame)) told = ack->journaled;
+  if (const auto* welcome = std::get_if<ForwardWelcome>(&frame)) told = welcome->held.seq;
+  for (const hub::OriginState& state : hub.journal().origins())
+    if (told != 0 && state.origin == link->spoke && state.last.seq == told)
+      told_[{hub.name(), {state.origin, state.life.id}}] = told;
 }
 
 // ---- what databases are told --------------------------------------------------------------------
@@ -243,6 +249,7 @@ void Checks::journal_is_sound(const Hub& hub) {
 
 void Checks::hub_lost(const Hub& hub, Lsn upto, bool trimmed) {
   stretches_lost_ = true;
+  if (world_.follower()) return note_loss_of(hub, upto, trimmed);
   if (!trimmed) {
     for (const hub::OriginState& state : hub.journal().origins()) {
       Seq& lost = lost_by_hubs_[{state.origin, state.life.id}];

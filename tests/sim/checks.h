@@ -21,6 +21,7 @@ namespace oltp20::sim {
 class World;
 class Hub;
 class Spoke;
+class Follower;
 struct Link;
 
 struct Breach {
@@ -59,10 +60,12 @@ class Checks {
 
   // ---- at the end (checks_end.cc) ----
   void at_end();
+  // With several hubs: of a follower of their streams (checks_hubs.cc).
+  void at_end_of_follower(Follower& follower);
 
   struct Counts {
     std::uint64_t gaps = 0, refused = 0, dead_letters = 0, epochs = 0, skipped = 0, delivered = 0,
-                  excused = 0;
+                  excused = 0, followed = 0, holes = 0;
   };
   const Counts& counts() const { return counts_; }
 
@@ -86,6 +89,12 @@ class Checks {
   bool is_available(const Capture& capture) const;
   bool has_place(const Capture& capture) const;
   bool hub_has_lost(const Capture& capture) const;
+  void holes_are_explained(Follower& follower);
+  void everything_has_come(const Follower& follower);
+  void taken_in_order(const Follower& follower);
+  void taken_once(const Follower& follower);
+  void chains_agree();
+  void note_loss_of(const Hub& hub, Lsn upto, bool trimmed);
   void learn_captures();
   void learn(const OriginEpoch& key, Seq seq, Oracle::Place place);
 
@@ -99,7 +108,10 @@ class Checks {
   using Place = std::tuple<std::string, std::string, Epoch, Seq>;  // destination, origin, ...
   std::map<Place, std::map<hub::LinkId, std::vector<RowId>>> disclosed_;
   std::map<OriginEpoch, Seq> lost_by_hubs_;  // up to there
-  bool stretches_lost_ = false;              // of a hub's stream, whatever was in them
+  // With several hubs exactly: what was lost after its origin had been told that it is journaled.
+  std::map<OriginEpoch, std::set<Seq>> lost_exactly_;
+  std::map<std::pair<std::string, OriginEpoch>, Seq> told_;  // by that hub
+  bool stretches_lost_ = false;  // of a hub's stream, whatever was in them
   // (origin, epoch, seq) of each oracle transaction, of every life that captured it.
   std::map<std::size_t, std::vector<Capture>> captures_;
   std::map<std::pair<OriginEpoch, Seq>, std::size_t> captured_;

@@ -64,6 +64,10 @@ bool Checks::has_place(const Capture& capture) const {
 }
 
 bool Checks::hub_has_lost(const Capture& capture) const {
+  if (world_.follower()) {
+    auto exactly = lost_exactly_.find(capture.key);
+    return exactly != lost_exactly_.end() && exactly->second.contains(capture.seq);
+  }
   auto lost = lost_by_hubs_.find(capture.key);
   return lost != lost_by_hubs_.end() && capture.seq <= lost->second;
 }
@@ -252,8 +256,13 @@ void Checks::at_end() {
     journal_is_sound(*hub);
     orphans_are_collected(*hub);
   }
+  if (world_.follower()) at_end_of_follower(*world_.follower());
   for (const auto& [name, spoke] : world_.spokes()) everything_is_captured(*spoke);
   if (breach_) return;  // the rest asks where captures went
+  if (world_.follower()) {
+    for (const auto& [name, spoke] : world_.spokes()) refusals_are_recorded(*spoke);
+    return;
+  }
   for (const auto& [name, spoke] : world_.spokes()) {
     order_is_kept(*spoke);
     nothing_is_missing(*spoke);

@@ -13,8 +13,12 @@ constexpr std::int64_t kTransactions = 200;
 
 class Generator {
  public:
-  explicit Generator(std::uint64_t seed) : dice_(seed, "generator") {
+  Generator(std::uint64_t seed, std::size_t hubs)
+      : dice_(seed, hubs > 1 ? "generator of hubs" : "generator") {
     scenario_.seed = seed;
+    for (std::size_t more = hubs > 1 ? 1 + dice_.below(hubs - 1) : 0; more > 0; --more)
+      scenario_.hubs.push_back(std::string("hub-") +
+                               static_cast<char>('a' + scenario_.hubs.size()));
     std::size_t count = 2 + dice_.below(3);
     for (std::size_t i = 0; i < count; ++i) scenario_.spokes.push_back(std::string(1, 'a' + i));
     length_ms_ = dice_.between(4'000, 20'000);
@@ -27,6 +31,10 @@ class Generator {
 
  private:
   std::string any_spoke() { return scenario_.spokes[dice_.below(scenario_.spokes.size())]; }
+  bool several() const { return scenario_.hubs.size() > 1; }
+  std::string any_hub() {
+    return several() ? scenario_.hubs[dice_.below(scenario_.hubs.size())] : "hub";
+  }
   std::int64_t any_time() { return dice_.between(1, length_ms_); }
   void add(std::int64_t at, std::vector<std::string> words) {
     scenario_.steps.push_back({at, std::move(words)});
@@ -41,6 +49,8 @@ class Generator {
   void fault_of_disks(std::int64_t at);
   void fault_of_links(std::int64_t at);
   void change_of_rights(std::int64_t at);
+  void moves();
+  void move(std::int64_t at);
 
   Dice dice_;
   Scenario scenario_;
@@ -100,27 +110,52 @@ void Generator::fault_of_links(std::int64_t at) {
 void Generator::fault_of_disks(std::int64_t at) {
   switch (dice_.below(6)) {
     case 0:
-      if (disks_are_lost_) return add(at, {"wipe", "hub", arg("for", dice_.between(10, 3000))});
+      if (several() && !disks_are_lost_) return move(at);
+      if (disks_are_lost_) return add(at, {"wipe", any_hub(), arg("for", dice_.between(10, 3000))});
       return add(at, {"restore", any_spoke(), arg("back", dice_.between(0, 6000)),
                       arg("for", dice_.between(10, 2000))});
     case 1:
+      if (several() && !disks_are_lost_) return move(at);
       if (disks_are_lost_)
-        return add(at, {"lose-tail", "hub", arg("entries", dice_.between(1, 30)),
+        return add(at, {"lose-tail", any_hub(), arg("entries", dice_.between(1, 30)),
                         arg("for", dice_.between(10, 2000))});
       return add(at, {"restore", any_spoke(), arg("back", dice_.between(0, 500))});
     case 2:
-      return add(at, {"trim", "hub", arg("keep", dice_.between(1, 60))});
+      return add(at, {"trim", any_hub(), arg("keep", dice_.between(1, 60))});
     case 3:
       return add(at, {"promote", any_spoke(), arg("lose", dice_.between(0, 30)),
                       arg("for", dice_.between(10, 2000))});
     case 4:
-      return add(at, {"fail-sync", "hub"});
+      return add(at, {"fail-sync", any_hub()});
     default:
-      return add(at, {"slow-sync", "hub", arg("most", dice_.between(1, 300))});
+      return add(at, {"slow-sync", any_hub(), arg("most", dice_.between(1, 300))});
   }
 }
 
+void Generator::move(std::int64_t at) {
+  add(at, {"move", any_spoke(), any_hub(),
+           arg("within", dice_.between(0, dice_.chance(20) ? 3000 : 60))});
+}
+
+// At any time; back and forth in quick succession; and away from what has just happened to a hub.
+void Generator::moves() {
+  for (std::int64_t i = dice_.between(2, 30); i > 0; --i) {
+    std::int64_t at = any_time();
+    move(at);
+    if (dice_.chance(25))
+      for (std::int64_t again = dice_.between(1, 4); again > 0; --again)
+        move(at += dice_.between(1, dice_.chance(50) ? 30 : 600));
+  }
+  const std::vector<Step> steps = scenario_.steps;
+  for (const Step& step : steps)
+    if (std::ranges::find(scenario_.hubs, step.words[1]) != scenario_.hubs.end() &&
+        dice_.chance(60))
+      for (std::int64_t i = dice_.between(1, 3); i > 0; --i)
+        move(std::max<std::int64_t>(step.at_ms + dice_.between(-40, 120), 1));
+}
+
 void Generator::change_of_rights(std::int64_t at) {
+  if (several()) return;  // README.md, "Known red"
   switch (dice_.below(3)) {
     case 0:
       return add(at, {"policy", any_spoke(), "publish=" + some_types()});
@@ -138,7 +173,8 @@ void Generator::fault(std::int64_t at) {
     case 2:
       return fault_of_links(at);
     case 3:
-      return add(at, {"kill", "hub", arg("for", dice_.between(0, dice_.chance(20) ? 6000 : 300))});
+      return add(at,
+                 {"kill", any_hub(), arg("for", dice_.between(0, dice_.chance(20) ? 6000 : 300))});
     case 4:
     case 5:
       return add(at, {"kill", any_spoke(), arg("for", dice_.between(0, 500))});
@@ -168,18 +204,19 @@ Scenario Generator::generate() {
   std::int64_t again = any_time();
   for (std::int64_t i = dice_.between(3, 24); i > 0; --i)
     fault(dice_.chance(50) ? any_time() : std::min(again += dice_.between(0, 150), length_ms_));
-  add(any_time(), {"kill", dice_.chance(50) ? "hub" : any_spoke()});
+  add(any_time(), {"kill", dice_.chance(50) ? any_hub() : any_spoke()});
   if (rights_change_)
     for (std::int64_t i = dice_.between(1, 8); i > 0; --i) change_of_rights(any_time());
   if (dice_.chance(70)) add(any_time(), {"commit", any_spoke(), "price", "hold=ever"});
+  if (several()) moves();
   std::ranges::stable_sort(scenario_.steps, {}, &Step::at_ms);
   return std::move(scenario_);
 }
 
 }  // namespace
 
-Scenario generate(std::uint64_t seed) {
-  return Generator(seed).generate();
+Scenario generate(std::uint64_t seed, std::size_t hubs) {
+  return Generator(seed, hubs).generate();
 }
 
 }  // namespace oltp20::sim

@@ -103,6 +103,19 @@ void Hub::timer() {
   });
 }
 
+// As if what other hubs hold had been followed, and that were enough.
+void Hub::say_what_was_followed(hub::SendForward* send) const {
+  auto* welcome = std::get_if<ForwardWelcome>(&send->frame);
+  LinkPtr link = world_.find(send->link);
+  if (!welcome || !link) return;
+  for (const auto& [name, hub] : world_.hubs())
+    for (const hub::OriginState& state : hub->journal().origins())
+      if (state.origin == link->spoke && state.last.seq > welcome->held.seq) {
+        welcome->knows_epoch = true;
+        welcome->held = state.last;
+      }
+}
+
 void Hub::turn() {
   turn_scheduled_ = false;
   hub::Now now{world_.now(), world_.now() + wall_offset_};
@@ -115,8 +128,10 @@ void Hub::turn() {
     std::size_t before = actions.size();
     core_->step(std::move(event), now, &actions);
     for (std::size_t i = before; i < actions.size(); ++i)
-      if (const auto* send = std::get_if<hub::SendForward>(&actions[i]))
+      if (auto* send = std::get_if<hub::SendForward>(&actions[i])) {
+        if (broken(Switch::followed_is_held)) say_what_was_followed(send);
         world_.checks().hub_says(*this, send->link, send->frame);
+      }
   }
   core_->flush(now, &actions);
   world_.checks().hub_is_bounded(*this);

@@ -86,6 +86,7 @@ void Runner::begin() {
     spoke->start();
     flush_now_and_then(*spoke);
   }
+  if (world_.follower()) world_.follower()->start();
 }
 
 // The write-ahead log's writer.
@@ -218,7 +219,7 @@ void Runner::on_hub(const std::string& verb, Hub& hub) {
 
 // Another certificate on a link that calls itself this spoke, and one that sends as this spoke.
 void Runner::impersonate(Spoke& spoke) {
-  Hub& hub = *world_.hubs().begin()->second;
+  Hub& hub = world_.hub(spoke.home());
   if (!hub.is_up()) return;
   Identity liar{Identity::Kind::spoke, "sim", "eu", "mallory"};
   LinkPtr link = world_.open(liar, "mallory", true, hub);
@@ -272,6 +273,7 @@ void Runner::act(const std::string& verb, const std::string& who) {
   if (verb == "policy") return set_policy(who);
   if (verb == "impersonate") return impersonate(spoke);
   if (verb == "intrude") return intrude(spoke);
+  if (verb == "move") return spoke.move(words_.at(2), ms("within", 100));
   if (verb == "clock") return spoke.jump_clock(number("seconds", 3600) * kSecond);
   if (verb == "cut" || verb == "swallow" || verb == "partition") return on_link(verb, spoke);
   if (verb == "kill") {
@@ -301,15 +303,17 @@ bool Runner::is_at_rest() const {
   for (const auto& [name, spoke] : world_.spokes()) {
     if (!spoke->is_up() || !spoke->database().is_captured()) return false;
     spoke::OriginStatus origin = spoke->origin();
+    if (!origin.attached || origin.journaled != origin.tip) return false;
+    if (world_.follower()) continue;
     spoke::DestinationStatus destination = spoke->destination();
-    if (!origin.attached || origin.journaled != origin.tip || !destination.attached) return false;
+    if (!destination.attached) return false;
     if (spoke->gap_closed || world_.now() < looked_at_) return false;  // it has not been told yet
     const Hub& hub = *world_.hubs().begin()->second;
     if (destination.position != hub.journal().info().head) return false;
     for (const GapState& gap : spoke->database().state().gaps)
       if (!gap.closed) return false;
   }
-  return true;
+  return !world_.follower() || world_.follower()->is_settled();
 }
 
 void Runner::close_gaps() {

@@ -28,6 +28,7 @@ std::string Step::text() const {
 std::string Scenario::text() const {
   std::string out = header;
   out += "seed " + std::to_string(seed) + "\n";
+  if (hubs.size() > 1) out += "hubs " + joined(hubs) + "\n";
   out += "spokes " + joined(spokes) + "\n";
   if (!switched.empty()) out += "switch " + switched + "\n";
   out += "expect " + expect + "\n";
@@ -61,6 +62,8 @@ Result<Scenario> parse_scenario(const std::string& text) {
       out.seed = std::stoull(words.front());
     } else if (verb == "spokes") {
       out.spokes = std::move(words);
+    } else if (verb == "hubs") {
+      out.hubs = std::move(words);
     } else if (verb == "switch") {
       out.switched = words.front();
     } else if (verb == "expect") {

@@ -30,8 +30,9 @@ struct Scenario {
 
 Result<Scenario> parse_scenario(const std::string& text);
 
-// From a seed alone: at least 200 transactions and a crash.
-Scenario generate(std::uint64_t seed);
+// From a seed alone: at least 200 transactions and a crash. With more than one hub: two of them at
+// least, and origins that move between them.
+Scenario generate(std::uint64_t seed, std::size_t hubs = 1);
 
 struct Outcome {
   std::optional<Breach> breach;

@@ -13,10 +13,12 @@ namespace oltp20::sim {
 namespace {
 
 constexpr const char* kUsage =
-    "Usage: oltp20-sim [--seeds A..B] [--switch NAME] [--shrink] [--print] [--stop] [--trace] "
+    "Usage: oltp20-sim [--seeds A..B] [--hubs N] [--switch NAME] [--shrink] [--print] [--stop] "
+    "[--trace] "
     "[FILE…]\n"
     "\n"
     "  --seeds A..B   runs these seeds (default 1..1000)\n"
+    "  --hubs N       histories of 2 to N hubs, between which origins move\n"
     "  --switch NAME  with one rule broken; --switches lists them\n"
     "  --every-switch N  runs each switch until a check goes red, N seeds at most\n"
     "  --table FILE      with it: FILE has a row for each switch\n"
@@ -28,6 +30,7 @@ constexpr const char* kUsage =
 
 struct Options {
   std::uint64_t from = 1, to = 1000;
+  std::size_t hubs = 1;
   std::string switched;
   std::uint64_t within = 0;  // seeds a switch
   std::string table;
@@ -50,6 +53,8 @@ struct Totals {
     counts.epochs += outcome.counts.epochs;
     counts.delivered += outcome.counts.delivered;
     counts.excused += outcome.counts.excused;
+    counts.followed += outcome.counts.followed;
+    counts.holes += outcome.counts.holes;
   }
 };
 
@@ -57,7 +62,7 @@ int run_seeds(const Options& options) {
   Totals totals;
   auto begin = std::chrono::steady_clock::now();
   for (std::uint64_t seed = options.from; seed <= options.to; ++seed) {
-    Scenario scenario = generate(seed);
+    Scenario scenario = generate(seed, options.hubs);
     scenario.switched = options.switched;
     if (options.print) {
       std::cout << scenario.text();
@@ -98,8 +103,15 @@ int run_seeds(const Options& options) {
       static_cast<unsigned long long>(totals.counts.gaps),
       static_cast<unsigned long long>(totals.counts.excused), seconds,
       totals.runs == 0 ? 0 : seconds * 1000 / static_cast<double>(totals.runs));
+  if (options.hubs > 1)
+    std::printf("%llu transactions followed, %llu holes explained\n",
+                static_cast<unsigned long long>(totals.counts.followed),
+                static_cast<unsigned long long>(totals.counts.holes));
   return totals.failures == 0 ? 0 : 1;
 }
+
+constexpr std::string_view kSeveralHubs = "(hubs)";  // of a switch that only several can show
+constexpr std::size_t kMostHubs = 3;
 
 // Which check each switch turns red, and how many seeds it takes. Fails when one stays green of
 // which the table does not say so, or when a table is given that does not hold the switch.
@@ -111,9 +123,10 @@ int run_switches(std::uint64_t within, const std::string& table) {
   for (const SwitchInfo& info : kSwitches) {
     if (info.number == Switch::none) continue;
     std::string red;
+    std::size_t hubs = info.rule.ends_with(kSeveralHubs) ? kMostHubs : 1;
     std::uint64_t seed = 1;
     for (; seed <= within && red.empty(); ++seed) {
-      Scenario scenario = generate(seed);
+      Scenario scenario = generate(seed, hubs);
       scenario.switched = info.name;
       if (Outcome outcome = run(scenario); outcome.breach) red = outcome.breach->check;
     }
@@ -165,6 +178,8 @@ int parse(int argc, char** argv, Options* options) {
         return usage("--seeds needs A..B");
       options->from = std::stoull(range);
       options->to = dots == std::string::npos ? options->from : std::stoull(range.substr(dots + 2));
+    } else if (word == "--hubs") {
+      options->hubs = std::stoull("0" + value());
     } else if (word == "--switch") {
       options->switched = value();
       if (!switch_of(options->switched)) return usage("there is no switch " + options->switched);

@@ -12,7 +12,7 @@ Spoke::Agent::Agent(Spoke& spoke, std::uint64_t seed)
     : outbox(spoke.database_),
       inbox(spoke.database_),
       random(seed),
-      origin({spoke.name_, spoke.world_.endpoints().size()}, outbox, random),
+      origin({spoke.name_, 1}, outbox, random),
       destination({spoke.name_, spoke.subscribe_, false, spoke.world_.endpoints()}, inbox, random) {
 }
 
@@ -21,7 +21,8 @@ Spoke::Spoke(World& world, std::string name, std::string region, std::uint64_t s
       name_(std::move(name)),
       region_(std::move(region)),
       dice_(seed, "spoke " + name_),
-      database_(name_, seed) {
+      database_(name_, seed),
+      home_(world.endpoints().front()) {
   database_.on_write = [this](const Record& record) { world_.checks().written(*this, record); };
   database_.on_lost = [this](std::size_t transaction, bool restored) {
     world_.oracle().lost(transaction, restored);
@@ -41,7 +42,7 @@ void Spoke::start() {
   agent_ = std::make_unique<Agent>(*this, dice_.next());
   scheduled_at_[kOrigin] = scheduled_at_[kDestination] = 0;
   schedule(kOrigin, world_.now());
-  schedule(kDestination, world_.now());
+  if (!world_.follower()) schedule(kDestination, world_.now());
 }
 
 void Spoke::stop() {
@@ -58,6 +59,11 @@ void Spoke::stop() {
 void Spoke::subscribe(std::vector<std::string> patterns) {
   world_.oracle().subscribed(name_, patterns, world_.now());
   subscribe_ = std::move(patterns);
+}
+
+void Spoke::move(const std::string& hub, Micros within) {
+  home_ = hub;
+  if (LinkPtr forward = link(true); forward && forward->id != 0) world_.cut(forward, within);
 }
 
 spoke::Now Spoke::now() const {
@@ -135,9 +141,9 @@ void Spoke::carry_out(spoke::OriginActions actions) {
   };
   for (spoke::OriginAction& action : actions)
     std::visit(Overloaded{
-                   [&](spoke::ConnectForward& a) {
+                   [&](spoke::ConnectForward&) {
                      leave();
-                     agent_->forward = world_.connect(*this, true, world_.endpoints()[a.hub]);
+                     agent_->forward = world_.connect(*this, true, home_);
                    },
                    [&](spoke::SendUp& a) {
                      if (agent_->forward) world_.send_up(agent_->forward, std::move(a.frame));

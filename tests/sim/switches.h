@@ -22,7 +22,13 @@ namespace oltp20::sim {
   X(mark_without_compare_and_set, "22", "marks and positions move whatever they were")           \
   X(marks_apart_from_rows, "22", "rows are committed before their marks")                        \
   X(overlap_not_recognised, "24", "rows of a fork's overlap are not recognised by id")           \
-  X(durable_before_flush, "28", "receipts say durable before the flush")
+  X(durable_before_flush, "28", "receipts say durable before the flush")                         \
+  X(followed_is_held, "1 (hubs)", "a hub says that it holds what it has only followed")          \
+  X(followed_past_a_hole, "10 (hubs)", "a follower takes what stands behind a hole")             \
+  X(followed_from_the_base, "10 (hubs)", "a run opens a follower's mark at its base")            \
+  X(followed_positions_apart, "10 (hubs)", "a follower saves positions before their marks")      \
+  X(followed_position_not_compared, "names (hubs)",                                              \
+    "a follower believes positions of another incarnation")
 
 enum class Switch {
 #define X(name, rule, what) name,

@@ -16,6 +16,7 @@ World::World(std::uint64_t seed, const std::vector<std::string>& hubs,
     spokes_[name] = std::make_unique<Spoke>(*this, name, region, seed);
   }
   for (const std::string& name : hubs) hubs_[name] = std::make_unique<Hub>(*this, name);
+  if (hubs.size() > 1) follower_ = std::make_unique<Follower>(*this);
 }
 
 void World::set_permissions(Permissions permissions) {

@@ -19,6 +19,7 @@
 #include "spoke/core/origin.h"
 #include "tests/sim/checks.h"
 #include "tests/sim/dice.h"
+#include "tests/sim/follower.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/scheduler.h"
 #include "tests/sim/sessions.h"
@@ -88,6 +89,7 @@ class Hub {
   void carry_out(hub::Actions actions);
   void append(hub::Group group);
   void note_loss(Lsn behind, bool trimmed);
+  void say_what_was_followed(hub::SendForward* send) const;
 
   World& world_;
   const std::string name_;
@@ -115,6 +117,10 @@ class Spoke {
   void subscribe(std::vector<std::string> patterns);
   void jump_clock(Micros by) { wall_offset_ += by; }
   void received(const LinkPtr& link, DownItem item);
+  // From now on its origin attaches there. What it knew as the address of its hub means another
+  // one; its link is cut, and both ends see that when they do.
+  void move(const std::string& hub, Micros within);
+  const std::string& home() const { return home_; }
 
   const std::string& name() const { return name_; }
   const std::string& region() const { return region_; }
@@ -157,6 +163,7 @@ class Spoke {
   Dice dice_;
   Database database_;
   std::vector<std::string> subscribe_;
+  std::string home_;
   std::unique_ptr<Agent> agent_;
   std::uint64_t life_ = 0;
   std::uint64_t scheduled_[2] = {0, 0};
@@ -178,8 +185,9 @@ class World {
   const std::map<std::string, std::unique_ptr<Hub>>& hubs() const { return hubs_; }
   Spoke& spoke(const std::string& name) { return *spokes_.at(name); }
   Hub& hub(const std::string& name) { return *hubs_.at(name); }
-  // Where a spoke attaches: today there is one hub for all.
+  // Where destinations attach. With several hubs they do not: a follower takes their place.
   const std::vector<std::string>& endpoints() const { return endpoints_; }
+  Follower* follower() const { return follower_.get(); }
 
   void set_permissions(Permissions permissions);
   std::shared_ptr<const hub::Policy> policy() const { return policy_; }
@@ -215,6 +223,7 @@ class World {
   std::vector<std::string> endpoints_;
   std::map<std::string, std::unique_ptr<Hub>> hubs_;
   std::map<std::string, std::unique_ptr<Spoke>> spokes_;
+  std::unique_ptr<Follower> follower_;
   std::map<hub::LinkId, LinkPtr> links_;
   hub::LinkId next_link_ = 1;
   std::shared_ptr<const hub::Policy> policy_;
