@@ -73,11 +73,12 @@ std::string take_tick_sql(bool wal_visible) {
          "union all (select 1, place, xid::text::bigint, rows, bytes, largest, null, null, null, "
          "null, null, null, null, null, null, null, null, null "
          "from pending where (select ok from fits) order by place limit $5::bigint) "
-         "union all select 2, p.place, p.xid::text::bigint, null, null, null, null, null, null, "
-         "null, m.* from pending p, lateral (select " +
+         "union all select 2, null, m.xid::text::bigint, null, null, null, null, null, null, "
+         "null, " +
          kRowColumns +
-         "where m.xid = p.xid) as m where (select ok from fits) and (select few from total)"
-         ") as answer order by kind, place, position";
+         "where m.xid = any (array(select p.xid from pending p where (select ok from fits) "
+         "and (select few from total)))"
+         ") as answer order by kind, place, xid, position";
 }
 
 std::string transactions_sql() {

@@ -1,6 +1,8 @@
 #include "spoke/database/pg_outbox.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <map>
 
 #include "common/base/limits.h"
 #include "spoke/database/capture_sql.h"
@@ -254,16 +256,20 @@ Result<std::optional<TickResult>> LibpqxxOutbox::take_tick(const Tick& last) {
     result.bytes = head[8].as<std::uint64_t>();
     result.took_us = system_clock().monotonic_us() - begun_us;
     result.head.reserve(answer.size() - 1);
+    std::map<std::uint64_t, std::vector<OutboxRow>> rows_of;
     for (std::size_t i = 1; i < answer.size(); ++i) {
       const pqxx::row row = answer[static_cast<pqxx::result::size_type>(i)];
-      if (!row[9].is_null()) {
-        result.rows.push_back(outbox_row(row, row[1].as<std::uint64_t>(), 9));
-        continue;
+      const auto xid = row[1].as<std::uint64_t>();
+      if (row[9].is_null()) {
+        result.head.push_back({xid, row[0].as<std::int64_t>(), row[2].as<std::uint32_t>(),
+                               row[3].as<std::uint64_t>(), row[4].as<std::uint32_t>()});
+      } else {
+        rows_of[xid].push_back(outbox_row(row, xid, 9));
       }
-      result.head.push_back({row[1].as<std::uint64_t>(), row[0].as<std::int64_t>(),
-                             row[2].as<std::uint32_t>(), row[3].as<std::uint64_t>(),
-                             row[4].as<std::uint32_t>()});
     }
+    if (!rows_of.empty())
+      for (const PendingTransaction& transaction : result.head)
+        std::ranges::move(rows_of[transaction.xid], std::back_inserter(result.rows));
     return std::optional<TickResult>(std::move(result));
   });
 }
@@ -458,8 +464,10 @@ Status LibpqxxOutbox::set_asleep(bool asleep) {
   if (!may_notify_) return {};
   return run("setting the wake flag", [&]() -> Status {
     pqxx::nontransaction sql(connection());
-    sql.exec(asleep ? "select setval('oltp20.asleep', 1, true) "
-                      "where pg_sequence_last_value('oltp20.asleep') is null"
+    // Seen by all at once; that it need not be flushed spares one flush for each falling asleep.
+    sql.exec(asleep ? "begin; set local synchronous_commit = off; "
+                      "select setval('oltp20.asleep', 1, true) "
+                      "where pg_sequence_last_value('oltp20.asleep') is null; commit"
                     : "select setval('oltp20.asleep', 1, false)");
     return {};
   });
