@@ -74,14 +74,16 @@ class Explainer {
     if (index != kNoHub) return true;
     const bool expired = state_.map().contains(hub);
     say("There is no path: hub " + hub +
-        (expired ? " has not advertised itself for so long that it left the map; see whether it runs."
-                 : " is not on the map; check the name, or link it to a hub that is."));
+        (expired
+             ? " has not advertised itself for so long that it left the map; see whether it runs."
+             : " is not on the map; check the name, or link it to a hub that is."));
     return false;
   }
 
   Path cheapest(const Without& without) const {
     Route hubs;
-    for (HubIndex hub : find_paths(graph_, from_, without).path(to_)) hubs.push_back(graph_.name(hub));
+    for (HubIndex hub : find_paths(graph_, from_, without).path(to_))
+      hubs.push_back(graph_.name(hub));
     return path_of(hubs);
   }
 
@@ -133,10 +135,10 @@ class Explainer {
   }
 
   void say_taken() {
-    const bool cheapest = out_.next_best.hubs.empty() ||
-                          out_.taken.cost_us <= out_.next_best.cost_us;
-    say("Taken: " + joined(out_.taken.hubs) + (cheapest ? ", the cheapest permitted path."
-                                                        : ", which is not the cheapest."));
+    const bool cheapest =
+        out_.next_best.hubs.empty() || out_.taken.cost_us <= out_.next_best.cost_us;
+    say("Taken: " + joined(out_.taken.hubs) +
+        (cheapest ? ", the cheapest permitted path." : ", which is not the cheapest."));
     if (out_.next_best.hubs.empty()) say("There is no other permitted path.");
   }
 

@@ -51,8 +51,8 @@ Graph::Graph(const LinkState::Map& map) {
       const auto there = std::lower_bound(
           begin, end, from, [](const Half& half, HubIndex hub) { return half.to < hub; });
       if (there == end || there->to != from) continue;
-      links_.push_back({here.to, std::max(here.cost_us, there->cost_us),
-                        here.drained || there->drained});
+      links_.push_back(
+          {here.to, std::max(here.cost_us, there->cost_us), here.drained || there->drained});
     }
   }
   first_.push_back(static_cast<std::uint32_t>(links_.size()));

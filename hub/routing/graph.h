@@ -62,8 +62,8 @@ class Graph {
 // The cheapest paths from one hub to all, of at most kRouteHubs hubs. Equal ones: fewest hubs, then
 // the first names: never chance.
 struct PathTree {
-  std::vector<Cost> cost;        // kUnreachable: no path
-  std::vector<HubIndex> parent;  // towards the source
+  std::vector<Cost> cost;          // kUnreachable: no path
+  std::vector<HubIndex> parent;    // towards the source
   std::vector<std::uint8_t> hubs;  // on the path, with both ends
 
   // From the source to `hub`; empty when there is none.

@@ -12,8 +12,8 @@ std::uint32_t cost_of_rtt(Micros rtt_us) {
 
 bool is_significant(std::uint32_t advertised_us, std::uint32_t cost_us) {
   const Micros moved = std::abs(static_cast<Micros>(cost_us) - static_cast<Micros>(advertised_us));
-  return moved >= std::max(limits::kRttNoise, static_cast<Micros>(advertised_us) *
-                                                  limits::kSignificantPercent / 100);
+  return moved >= std::max(limits::kRttNoise,
+                           static_cast<Micros>(advertised_us) * limits::kSignificantPercent / 100);
 }
 
 void LinkMonitor::open(Micros now) {
@@ -22,7 +22,7 @@ void LinkMonitor::open(Micros now) {
   answered_us_ = now - 1;  // what an earlier stream sent is not answered on this one
   probe_due_us_ = now;
   peer_sent_us_.reset();
-  measured_ = false;
+  samples_ = 0;
   if (state_ == State::up) die();
   state_ = State::down;
 }
@@ -65,13 +65,17 @@ void LinkMonitor::receive(const Heartbeat& probe, Micros now) {
   if (probe.echo_age_us < 0 || probe.echo_age_us > now - probe.echo_us) return;
   answered_us_ = probe.echo_us;
   last_rtt_us_ = now - probe.echo_us - probe.echo_age_us;
-  smoothed_us_ = measured_ ? 0.836 * smoothed_us_ + 0.164 * static_cast<double>(last_rtt_us_)
-                           : static_cast<double>(last_rtt_us_);
-  measured_ = true;
+  ++samples_;
+  average(&smoothed_us_, 0.164);
+  average(&settled_us_, 0.06);
   progress_us_ = now;
   if (state_ != State::down) return;
   state_ = State::proving;
   since_us_ = now;
+}
+
+void LinkMonitor::average(double* to, double weight) const {
+  *to += std::max(weight, 1.0 / samples_) * (static_cast<double>(last_rtt_us_) - *to);
 }
 
 void LinkMonitor::tick(Micros now) {
@@ -79,7 +83,7 @@ void LinkMonitor::tick(Micros now) {
   if (now - progress_us_ > limits::kProbeProgress) {
     if (state_ == State::up) die();
     state_ = State::down;
-    measured_ = false;
+    samples_ = 0;
     return;
   }
   if (state_ == State::proving && now - since_us_ >= proof_us()) {

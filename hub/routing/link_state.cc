@@ -14,8 +14,8 @@ bool newer(std::uint64_t version, std::uint64_t digest, const SignedAdvertisemen
 
 // Whether paths may differ between both.
 bool same_for_paths(const Advertisement& a, const Advertisement& b) {
-  return a.links == b.links && a.region == b.region &&
-         a.residency_version == b.residency_version && a.place == b.place;
+  return a.links == b.links && a.region == b.region && a.residency_version == b.residency_version &&
+         a.place == b.place;
 }
 
 }  // namespace
@@ -45,8 +45,8 @@ void LinkState::send_digest(const std::string& peer, Outbox* out) const {
       out->sends.push_back({peer, std::move(page)});
       page = std::move(next);
     }
-    page.entries.push_back({hub, known.advertisement->content.version,
-                            known.advertisement->digest});
+    page.entries.push_back(
+        {hub, known.advertisement->content.version, known.advertisement->digest});
   }
   page.last = true;
   out->sends.push_back({peer, std::move(page)});
@@ -183,10 +183,8 @@ void LinkState::advertise(Advertisement content, Micros now) {
   const std::string canonical = canonical_bytes(content);
   auto bytes = std::make_shared<const std::string>(signed_bytes(canonical, sign_(canonical)));
   // It passes the check of everyone else, or it is a bug here.
-  auto opened = open_advertisement(
-      std::move(bytes), [](const Advertisement&, std::string_view, std::string_view) {
-        return Status();
-      });
+  auto opened = open_advertisement(std::move(bytes), [](const Advertisement&, std::string_view,
+                                                        std::string_view) { return Status(); });
   if (!opened) std::fprintf(stderr, "%s\n", opened.status().message().c_str());
   CHECK(opened.is_ok());
   put(std::move(*opened), now, "");

@@ -1,7 +1,8 @@
 // RouteTable: the path that this hub takes to every home, as a list of hubs, and when it changes.
 //
 // 1. A path that is broken, or no longer permitted, is left at the next flush(), for the cheapest.
-// 2. Another one is taken only when it is cheaper by kRouteMarginPercent and kRttNoise, both now and
+// 2. Another one is taken only when it is cheaper by kRouteMarginPercent and kRttNoise, both now
+// and
 //    smoothed with the time constant kRouteSmoothing.
 // 3. Residency comes before cost: a path through what is not permitted does not exist.
 // 4. A request carries its whole path (source route): disagreement of maps cannot make a loop.

@@ -8,7 +8,7 @@ namespace oltp20::hub::routing {
 
 std::uint32_t Router::OwnLink::cost_us() const {
   if (monitor.state() != LinkMonitor::State::up) return 0;
-  return operator_cost_us.value_or(cost_of_rtt(monitor.smoothed_rtt_us()));
+  return operator_cost_us.value_or(cost_of_rtt(monitor.settled_rtt_us()));
 }
 
 Router::Router(RouterSettings settings, LinkState::Open open, LinkState::Sign sign)
@@ -84,7 +84,9 @@ Status Router::set_link_drained(const std::string& peer, bool drained) {
   return {};
 }
 
-void Router::set_drained(bool drained) { drained_ = drained; }
+void Router::set_drained(bool drained) {
+  drained_ = drained;
+}
 
 bool Router::is_due(Micros now) {
   if (advertised_ == 0) return true;
@@ -115,8 +117,8 @@ void Router::advertise(Micros now) {
     link.drained_advertised = link.drained || drained_;
     if (link.advertised_us == 0) continue;
     const Micros rtt = std::min(link.monitor.smoothed_rtt_us(), limits::kRttMost);
-    content.links.push_back({peer, static_cast<std::uint32_t>(rtt), link.advertised_us,
-                             link.drained_advertised});
+    content.links.push_back(
+        {peer, static_cast<std::uint32_t>(rtt), link.advertised_us, link.drained_advertised});
   }
   urgent_ = false;
   ++advertised_;

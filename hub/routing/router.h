@@ -11,7 +11,8 @@
 // So the messages of one hub are bounded whatever its links do. Two hubs that run under one name
 // exceed each other for ever: kAdvertiseCalm apart, and exceeded() counts.
 //
-// One thread. The operator's costs and drains, and version(), are the caller's to keep over restarts.
+// One thread. The operator's costs and drains, and version(), are the caller's to keep over
+// restarts.
 #pragma once
 
 #include <map>
