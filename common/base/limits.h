@@ -72,6 +72,7 @@ inline constexpr Micros kAdvertiseRefresh = 15 * 60 * kSecond;
 inline constexpr Micros kAdvertisementAge = 60 * 60 * kSecond;  // not heard anew: off the map
 inline constexpr Micros kSummaryPeriod = 30 * kSecond;          // peers compare their maps
 inline constexpr Micros kAdvertiseUrgent = 250 * kMillisecond;  // least between two of one hub
+inline constexpr Micros kAdvertiseSoon = 1 * kSecond;           // the same, when links came up
 inline constexpr Micros kAdvertiseCalm = 5 * kSecond;           // the same, when only costs moved
 inline constexpr Micros kRecompute = 100 * kMillisecond;        // least between two of paths
 inline constexpr Micros kReconsider = 1 * kSecond;  // while a better path waits to be believed

@@ -166,10 +166,15 @@ void LinkState::tick(Micros now, Outbox* out) {
     peer.summary_due_us = now + limits::kSummaryPeriod;
     out->sends.push_back({name, Summary{summary_}});
   }
-  if (expiry_due_us_ > now) return;
-  expiry_due_us_ = now + kSecond;
+  if (expiry_due_us_ > now) return;  // nothing can be old enough
+  expiry_due_us_ = now + limits::kAdvertisementAge;
   for (auto& [hub, known] : map_) {
-    if (known.expired || hub == self_ || known.heard_us + limits::kAdvertisementAge > now) continue;
+    if (known.expired || hub == self_) continue;
+    const Micros due_us = known.heard_us + limits::kAdvertisementAge;
+    if (due_us > now) {
+      expiry_due_us_ = std::min(expiry_due_us_, std::max(due_us, now + kSecond));
+      continue;
+    }
     known.expired = true;
     summary_ ^= known.advertisement->digest;
     ++revision_;

@@ -94,14 +94,19 @@ bool Router::is_due(Micros now) {
   if (since < limits::kAdvertiseUrgent) return false;
   if (since >= limits::kAdvertiseRefresh) return true;
   bool moved = state_.outdone() && exceeded_ > 0;
-  bool urgent = urgent_ || (state_.outdone() && exceeded_ == 0);
+  bool soon = false, urgent = urgent_ || (state_.outdone() && exceeded_ == 0);
   for (const auto& [peer, link] : links_) {
     const std::uint32_t cost = link.cost_us();
-    const bool changed = (cost == 0) != (link.advertised_us == 0);
-    urgent |= changed || (cost != 0 && (link.drained || drained_) != link.drained_advertised);
-    moved |= !changed && cost != 0 && is_significant(link.advertised_us, cost);
+    if (cost == 0 || link.advertised_us == 0) {
+      urgent |= link.advertised_us != 0;
+      soon |= cost != 0;
+      continue;
+    }
+    urgent |= (link.drained || drained_) != link.drained_advertised;
+    moved |= is_significant(link.advertised_us, cost);
   }
-  return urgent || (moved && since >= limits::kAdvertiseCalm);
+  return urgent || (soon && since >= limits::kAdvertiseSoon) ||
+         (moved && since >= limits::kAdvertiseCalm);
 }
 
 void Router::advertise(Micros now) {

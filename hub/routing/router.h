@@ -4,10 +4,11 @@
 //   least every kFlushPeriod; the RouteTable follows the map: table.flush(router.state(), …).
 //
 // It advertises
-// 1. at once, but kAdvertiseUrgent apart: a link that came up or died, draining, an operator's
-//    cost, what is wanted, the policy's version, an earlier life that was heard of;
-// 2. kAdvertiseCalm apart: costs that moved by kSignificantPercent and kRttNoise;
-// 3. every kAdvertiseRefresh: everything.
+// 1. at once, but kAdvertiseUrgent apart: a link that died, draining, an operator's cost, what is
+//    wanted, the policy's version, an earlier life that was heard of;
+// 2. kAdvertiseSoon apart: links that came up;
+// 3. kAdvertiseCalm apart: costs that moved by kSignificantPercent and kRttNoise;
+// 4. every kAdvertiseRefresh: everything.
 // So the messages of one hub are bounded whatever its links do. Two hubs that run under one name
 // exceed each other for ever: kAdvertiseCalm apart, and exceeded() counts.
 //

@@ -132,6 +132,29 @@ TEST(Advertisement, OfTheGreatestSizeThatIsPermittedIsTaken) {
   EXPECT_TRUE(opened.is_ok()) << opened.status().message();
 }
 
+// One form for one meaning: what is taken, with whatever bytes changed, says again what was signed.
+TEST(Advertisement, HasOneFormOnly) {
+  const auto anyone = [](const Advertisement&, std::string_view, std::string_view) {
+    return Status();
+  };
+  sim::Dice dice(5, "bytes");
+  const std::string good = sent(an_advertisement(), "eu-1");
+  std::size_t taken = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    std::string bytes = good;
+    for (std::uint64_t more = 1 + dice.below(3); more > 0; --more)
+      bytes[dice.below(bytes.size())] = static_cast<char>(dice.below(256));
+    if (dice.chance(10)) bytes.resize(dice.below(bytes.size()));
+    const auto opened = open_advertisement(std::make_shared<const std::string>(bytes), anyone);
+    if (!opened) continue;
+    ++taken;
+    const std::string canonical = canonical_bytes((*opened)->content);
+    ASSERT_EQ(bytes.substr(0, canonical.size()), canonical);
+    ASSERT_EQ(bytes.size(), canonical.size() + 2 + 64);
+  }
+  EXPECT_GT(taken, 100u);
+}
+
 TEST(Distance, IsThatOfTheGreatCircleAndLightInFibreSetsTheFloor) {
   const Place dublin{53'350'000, -6'260'000}, sydney{-33'870'000, 151'210'000};
   EXPECT_NEAR(distance_km(dublin, sydney), 17'215, 30);

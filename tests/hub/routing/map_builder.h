@@ -46,6 +46,11 @@ class MapBuilder {
     return *this;
   }
 
+  MapBuilder& everybody_wants(std::vector<std::string> patterns) {
+    interest_ = std::move(patterns);
+    return *this;
+  }
+
   const LinkState& publish(Micros now = kSecond) {
     ++version_;
     for (const auto& [hub, links] : hubs_) {
@@ -54,6 +59,7 @@ class MapBuilder {
       a.version = version_;
       a.region = regions_.contains(hub) ? regions_[hub] : "r";
       a.incarnation.bytes[0] = 1;
+      a.interest = interest_;
       if (places_.contains(hub)) a.place = places_[hub];
       for (const auto& [peer, link] : links) a.links.push_back(link);
       if (hub == state_.self()) {
@@ -77,6 +83,7 @@ class MapBuilder {
   std::map<std::string, std::map<std::string, AdvertisedLink>> hubs_;
   std::map<std::string, std::string> regions_;
   std::map<std::string, Place> places_;
+  std::vector<std::string> interest_;
   std::uint64_t version_ = 0;
 };
 

@@ -1,6 +1,8 @@
 #include "tests/sim/scale/network.h"
 
 #include <algorithm>
+#include <map>
+#include <numeric>
 
 #include "common/wire/sha256.h"
 
@@ -207,31 +209,90 @@ bool Network::is_up(const Link& link) const {
          !link.loses_b_to_a;
 }
 
-bool Network::is_converged() {
-  const Router* any = nullptr;
-  for (const Hub& hub : hubs_) {
-    if (!hub.router) continue;
-    if (any == nullptr) any = hub.router.get();
-    if (hub.router->state().summary() != any->state().summary()) return false;
-  }
-  if (any == nullptr) return true;
-  const Graph graph(any->state().map());
-  std::size_t up = 0;
+// Of each running hub, the first hub of the part of the network that it can reach.
+std::vector<std::size_t> Network::parts() const {
+  std::vector<std::size_t> part(hubs_.size());
+  std::iota(part.begin(), part.end(), 0);
+  const auto top = [&](std::size_t hub) {
+    while (part[hub] != hub) hub = part[hub] = part[part[hub]];
+    return hub;
+  };
   for (const Link& link : links_) {
     if (!is_up(link)) continue;
+    const std::size_t a = top(link.a), b = top(link.b);
+    part[std::max(a, b)] = std::min(a, b);
+  }
+  for (std::size_t hub = 0; hub < part.size(); ++hub) part[hub] = top(hub);
+  return part;
+}
+
+bool Network::is_true(const Graph& graph, std::size_t part, const std::vector<std::size_t>& parts) {
+  std::size_t up = 0, known = 0;
+  for (const Link& link : links_) {
+    if (!is_up(link) || parts[link.a] != part) continue;
     ++up;
     const HubIndex a = graph.find(hubs_[link.a].settings.hub),
                    b = graph.find(hubs_[link.b].settings.hub);
     if (a == kNoHub || b == kNoHub || graph.between(a, b) == nullptr) return false;
   }
-  return graph.links() == up;
+  for (std::size_t hub = 0; hub < hubs_.size(); ++hub) {
+    if (!hubs_[hub].router || parts[hub] != part) continue;
+    const HubIndex index = graph.find(hubs_[hub].settings.hub);
+    if (index == kNoHub) return false;
+    known += graph.of(index).size();
+  }
+  return known == 2 * up;
+}
+
+bool Network::is_converged() {
+  const std::vector<std::size_t> part = parts();
+  std::size_t running = 0, together = 0, first = hubs_.size();
+  for (std::size_t hub = 0; hub < hubs_.size(); ++hub) {
+    if (!hubs_[hub].router) continue;
+    if (running++ == 0) first = part[hub];
+    together += part[hub] == first;
+  }
+  const bool whole = running == together;
+  // What one hub knows of its part; of a whole network that is its map.
+  const auto knows = [&](std::size_t hub) {
+    const LinkState& state = hubs_[hub].router->state();
+    if (whole) return state.summary();
+    std::uint64_t out = 0;
+    for (std::size_t other = 0; other < hubs_.size(); ++other) {
+      if (part[other] != part[hub] || !hubs_[other].router) continue;
+      const auto at = state.map().find(hubs_[other].settings.hub);
+      if (at != state.map().end()) out ^= at->second.advertisement->digest;
+    }
+    return out;
+  };
+  std::map<std::size_t, std::uint64_t> of_part;
+  for (std::size_t hub = 0; hub < hubs_.size(); ++hub) {
+    if (!hubs_[hub].router) continue;
+    if (!of_part.contains(part[hub])) {
+      // The costly question once a part, and before the other costly one.
+      if (!whole && !is_true(Graph(hubs_[hub].router->state().map()), part[hub], part))
+        return false;
+      of_part[part[hub]] = knows(hub);
+    } else if (of_part[part[hub]] != knows(hub)) {
+      return false;
+    }
+  }
+  if (!whole) return true;
+  for (std::size_t hub = 0; hub < hubs_.size(); ++hub)
+    if (hubs_[hub].router) return is_true(Graph(hubs_[hub].router->state().map()), part[hub], part);
+  return true;
+}
+
+const Network::Link* Network::between(const std::string& a, const std::string& b) const {
+  const std::size_t here = names_.at(a), there = names_.at(b);
+  const auto at = between_.find(std::min(here, there) << 32 | std::max(here, there));
+  return at == between_.end() ? nullptr : &links_[at->second];
 }
 
 bool Network::is_route_alive(const Route& route) const {
   for (std::size_t i = 1; i < route.size(); ++i) {
-    const std::size_t a = names_.at(route[i - 1]), b = names_.at(route[i]);
-    const auto at = between_.find(std::min(a, b) << 32 | std::max(a, b));
-    if (at == between_.end() || !is_up(links_[at->second])) return false;
+    const Link* link = between(route[i - 1], route[i]);
+    if (link == nullptr || !is_up(*link)) return false;
   }
   return true;
 }

@@ -82,13 +82,18 @@ class Network {
   // A frame from nowhere, as a hostile peer would send it.
   void inject(std::size_t to, const std::string& from, const hub::routing::Frame& frame);
 
-  // All running hubs have equal maps, and the map is the truth about links.
+  // All running hubs that can reach each other have equal maps of each other, and these are the
+  // truth about links.
   bool is_converged();
   bool is_up(const Link& link) const;
+  const Link* between(const std::string& a, const std::string& b) const;  // null: none
   // Every hub that a route names as next is linked to the one before, over a link that is up.
   bool is_route_alive(const hub::routing::Route& route) const;
 
  private:
+  std::vector<std::size_t> parts() const;
+  bool is_true(const hub::routing::Graph& graph, std::size_t part,
+               const std::vector<std::size_t>& parts);
   void tick(std::size_t hub, std::uint64_t life);
   void step(std::size_t hub);
   void send(std::size_t from, const std::string& peer, hub::routing::Frame frame);
