@@ -60,16 +60,20 @@ void LinkState::receive(const std::string& peer, const Advertisements& frame, Mi
       out->refusals.push_back({peer, std::move(status)});
 }
 
+LinkState::Known* LinkState::find(std::string_view hub) const {
+  const auto at = index_.find(hub);
+  return at == index_.end() ? nullptr : at->second;
+}
+
 Status LinkState::take(const std::string& peer, const std::shared_ptr<const std::string>& bytes,
                        Micros now) {
   // What is known already is not worth the price of checking a signature.
   const std::optional<Claim> claim = peek_claim(*bytes);
   if (claim) {
-    const auto known = map_.find(claim->hub);
-    if (known != map_.end()) {
-      const SignedAdvertisement& have = *known->second.advertisement;
+    if (const Known* known = find(claim->hub)) {
+      const SignedAdvertisement& have = *known->advertisement;
       if (claim->version < have.content.version) {
-        answer(peer, known->second);
+        answer(peer, *known);
         return {};
       }
       if (claim->version == have.content.version && *bytes == *have.bytes) return {};
@@ -87,10 +91,9 @@ Status LinkState::take(const std::string& peer, const std::shared_ptr<const std:
     take_own(heard);
     return {};
   }
-  const auto known = map_.find(heard.content.hub);
-  if (known != map_.end() &&
-      !newer(heard.content.version, heard.digest, *known->second.advertisement)) {
-    if (heard.digest != known->second.advertisement->digest) answer(peer, known->second);
+  const Known* known = find(heard.content.hub);
+  if (known != nullptr && !newer(heard.content.version, heard.digest, *known->advertisement)) {
+    if (heard.digest != known->advertisement->digest) answer(peer, *known);
     return {};
   }
   put(std::move(*opened), now, peer);
@@ -107,7 +110,9 @@ void LinkState::take_own(const SignedAdvertisement& heard) {
 
 void LinkState::put(std::shared_ptr<const SignedAdvertisement> advertisement, Micros now,
                     const std::string& except) {
-  Known& known = map_[advertisement->content.hub];
+  const auto [at, added] = map_.try_emplace(advertisement->content.hub);
+  Known& known = at->second;
+  if (added) index_.emplace(at->first, &known);
   if (known.advertisement && !known.expired) summary_ ^= known.advertisement->digest;
   summary_ ^= advertisement->digest;
   if (!known.advertisement || known.expired ||
@@ -222,6 +227,7 @@ Status LinkState::forget(std::string_view hub) {
     return Status(Code::conflict, "hub " + std::string(hub) +
                                       " is still on the map; stop it and wait until its "
                                       "advertisement has expired");
+  index_.erase(known->first);
   map_.erase(known);
   return {};
 }

@@ -19,6 +19,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <unordered_map>
 
 #include "common/base/clock.h"
 #include "hub/routing/advertisement.h"
@@ -42,6 +43,7 @@ class LinkState {
 
   // `last_version`: of this hub, as far as it remembers; 0 when it does not.
   LinkState(std::string self, std::uint64_t last_version, Open open, Sign sign);
+  LinkState(LinkState&&) = default;  // not to be copied: the index points into the map
 
   void add_peer(const std::string& peer, Micros now, Outbox* out);
   void remove_peer(const std::string& peer) { peers_.erase(peer); }
@@ -76,6 +78,7 @@ class LinkState {
     bool differed = false;
   };
 
+  Known* find(std::string_view hub) const;
   Status take(const std::string& peer, const std::shared_ptr<const std::string>& bytes, Micros now);
   void take_own(const SignedAdvertisement& heard);
   void put(std::shared_ptr<const SignedAdvertisement> advertisement, Micros now,
@@ -89,6 +92,7 @@ class LinkState {
   Sign sign_;
   bool outdone_ = false;
   Map map_;
+  std::unordered_map<std::string_view, Known*> index_;  // of map_: most of what comes is known
   std::map<std::string, Peer, std::less<>> peers_;
   std::uint64_t summary_ = 0;
   std::uint64_t revision_ = 1;

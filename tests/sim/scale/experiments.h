@@ -54,6 +54,7 @@ class Experiments {
 
  private:
   void measure(const std::string& name, const std::function<void()>& event);
+  std::string advertisement_of(std::size_t hub);
   void run_events();
   void run_noise(std::size_t minutes);
   bool are_routes_alive();

@@ -10,6 +10,10 @@ namespace oltp20::sim {
 
 using namespace hub::routing;  // NOLINT: this file is about nothing else
 
+namespace {
+constexpr Micros kBatch = 2 * kMillisecond;
+}  // namespace
+
 Traffic Traffic::operator-(const Traffic& other) const {
   return {advertisements - other.advertisements,
           advertisement_bytes - other.advertisement_bytes,
@@ -120,6 +124,16 @@ void Network::tick(std::size_t index, std::uint64_t life) {
   if (hubs_[index].life != life) return;
   step(index);
   scheduler_.after(kFlushPeriod, [this, index, life] { tick(index, life); });
+}
+
+// A hub takes what came within a batch together.
+void Network::step_soon(std::size_t index) {
+  if (hubs_[index].step_waits) return;
+  hubs_[index].step_waits = true;
+  scheduler_.after(kBatch, [this, index, life = hubs_[index].life] {
+    hubs_[index].step_waits = false;
+    if (hubs_[index].life == life && hubs_[index].router) step(index);
+  });
 }
 
 void Network::step(std::size_t index) {

@@ -41,6 +41,7 @@ class Network {
     std::vector<std::size_t> links;
     bool observed = true;
     std::uint64_t life = 0;
+    bool step_waits = false;
   };
   struct Link {
     std::size_t a = 0, b = 0;
@@ -96,6 +97,7 @@ class Network {
                const std::vector<std::size_t>& parts);
   void tick(std::size_t hub, std::uint64_t life);
   void step(std::size_t hub);
+  void step_soon(std::size_t hub);
   void send(std::size_t from, const std::string& peer, hub::routing::Frame frame);
   void open(std::size_t link);
   void count(const hub::routing::Frame& frame);

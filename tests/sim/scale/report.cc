@@ -87,7 +87,8 @@ std::string noise_table(const Results& r) {
 }
 
 std::string cost_table(const Results& r) {
-  std::string out = "| of one hub | |\n|---|---:|\n";
+  std::string out =
+      text("| of one hub of %zu, with %zu links | |\n|---|---:|\n", r.size.hubs, r.size.links);
   out += text("| recomputing all its paths, one core, median of 31 | %.2f ms |\n", r.recompute_ms);
   out += text("| of it one search, as each further class of residency takes | %.2f ms |\n",
               r.search_ms);
@@ -170,6 +171,10 @@ std::string panel(const Results& r, double* y, const std::string& title, double 
 }
 
 }  // namespace
+
+std::string costs_of(const Results& r) {
+  return cost_table(r);
+}
 
 std::string markdown_of(const Results& r) {
   return text(

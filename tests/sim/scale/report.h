@@ -7,6 +7,7 @@
 
 namespace oltp20::sim {
 
+std::string costs_of(const Results& results);  // the last of the tables
 std::string markdown_of(const Results& results);
 std::string svg_of(const Results& results);
 
