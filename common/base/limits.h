@@ -58,4 +58,37 @@ inline constexpr Micros kPreparedPoll = 20 * kMillisecond;  // where the trigger
 inline constexpr Micros kCheckpoint = 1 * kSecond;          // the origin's confirmed chain position
 inline constexpr Micros kSpanFlush = 1 * kSecond;  // marks and positions of what did not match
 
+// --- the network of hubs: the map ---
+inline constexpr std::size_t kMapHubs = 4096;         // hubs that a map holds
+inline constexpr std::size_t kMapPeers = 64;          // links of one hub
+inline constexpr std::size_t kInterestPatterns = 64;  // of a region, coarsened
+inline constexpr std::size_t kSignatureBytes =
+    8 * 1024;  // with the certificate, where it needs one
+inline constexpr std::size_t kAdvertisementBytes = 48 * 1024;    // as it travels
+inline constexpr std::size_t kAdvertisementsBytes = 256 * 1024;  // in one frame, one may exceed it
+inline constexpr std::size_t kDigestPage = 1024;                 // hubs in one frame
+inline constexpr std::size_t kRouteHubs = 24;  // in a source route, with both ends
+inline constexpr Micros kAdvertiseRefresh = 15 * 60 * kSecond;
+inline constexpr Micros kAdvertisementAge = 60 * 60 * kSecond;  // not heard anew: off the map
+inline constexpr Micros kSummaryPeriod = 30 * kSecond;          // peers compare their maps
+inline constexpr Micros kAdvertiseUrgent = 250 * kMillisecond;  // least between two of one hub
+inline constexpr Micros kAdvertiseSoon = 1 * kSecond;           // the same, when links came up
+inline constexpr Micros kAdvertiseCalm = 5 * kSecond;           // the same, when only costs moved
+inline constexpr Micros kRecompute = 100 * kMillisecond;        // least between two of paths
+inline constexpr Micros kReconsider = 1 * kSecond;  // while a better path waits to be believed
+
+// --- the network of hubs: links ---
+inline constexpr Micros kProbePeriod = 500 * kMillisecond;
+inline constexpr Micros kProbeProgress = 2500 * kMillisecond;  // no answer for so long: dead
+inline constexpr Micros kRttNoise = 1 * kMillisecond;          // what cannot be told apart
+inline constexpr Micros kRttMost = 3 * kSecond;                // cost grows no further
+inline constexpr Micros kProveFirst = 2 * kSecond;       // answers for so long, then a link is used
+inline constexpr Micros kProveMost = 64 * kSecond;       // doubled with each death up to this
+inline constexpr Micros kForgiveDeath = 60 * kSecond;    // of life that make up for one death
+inline constexpr Micros kDrainedCost = 1000 * kSecond;   // above any path that is not drained
+inline constexpr unsigned kSignificantPercent = 20;      // of a cost, to advertise it anew
+inline constexpr unsigned kRouteMarginPercent = 10;      // better by so much, to change a path
+inline constexpr Micros kRouteSmoothing = 10 * kSecond;  // time constant of a path's smoothed cost
+static_assert(kRttMost * static_cast<Micros>(kRouteHubs) < kDrainedCost);
+
 }  // namespace oltp20::limits
