@@ -93,7 +93,8 @@ $$;
 
 -- ---- the statements that publish ---------------------------------------------------------------
 
--- `row_is` names the row: n (of the transition table), new, or ($1).
+-- `row_is` names the row: n (of the transition table), new, or ($1). Columns are quoted always:
+-- PL/pgSQL finds no field in new.by and the like, words of its own that SQL does not quote.
 create function oltp20.publishing_insert(
   relation regclass, type text, destination text, row_is text) returns text
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
@@ -101,8 +102,8 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     'insert into message.outgoing (type, payload, headers, destination) '
     'select %L, json_object(array[%s]::text[], array[%s]::text[])::text, %L::jsonb, %L%s',
     publishing_insert.type, string_agg(quote_literal(a.attname), ', ' order by a.attnum),
-    string_agg(oltp20.value_text(format('%s.%I', row_is, a.attname), a.atttypid), ', '
-               order by a.attnum),
+    string_agg(oltp20.value_text(format('%s."%s"', row_is, replace(a.attname, '"', '""')),
+                                 a.atttypid), ', ' order by a.attnum),
     json_build_object('oltp20.shape', oltp20.shape_of(relation)), destination,
     case when row_is = 'n' then ' from oltp20_new n' else '' end)
   from pg_attribute a
@@ -143,7 +144,7 @@ begin
   return oltp20.publishing_insert(entry.relation, entry.type, entry.destination, row_is);
 end $$;
 
--- Settings that change how values read are pinned: they read the same whatever the session has set.
+-- Settings that change how values are written are pinned, whatever the session has set.
 create function oltp20.make_trigger_function(
   relation regclass, number bigint, type text, destination text, form text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
