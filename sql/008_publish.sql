@@ -144,7 +144,8 @@ begin
   return oltp20.publishing_insert(entry.relation, entry.type, entry.destination, row_is);
 end $$;
 
--- Settings that change how values are written are pinned, whatever the session has set.
+-- Settings that change how values are written are pinned, whatever the session has set. A setting
+-- that nobody has set is null, and null `and` goes on to call the function: hence coalesce().
 create function oltp20.make_trigger_function(
   relation regclass, number bigint, type text, destination text, form text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -171,8 +172,8 @@ begin
     declare
       slow text;
     begin
-      if current_setting('oltp20.applying', true) = '%s' and pg_trigger_depth() = 1
-         and %s and oltp20.session_is_agent() then
+      if coalesce(current_setting('oltp20.applying', true), '') = '%s'
+         and pg_trigger_depth() = 1 and %s and oltp20.session_is_agent() then
         return null;
       end if;
       if %s then
