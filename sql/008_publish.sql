@@ -145,22 +145,22 @@ begin
 end $$;
 
 -- Settings that change how values are written are pinned, whatever the session has set. A setting
--- that nobody has set is null, and null `and` goes on to call the function: hence coalesce().
+-- that nobody has set is null, and null `and` goes on to call the function: hence coalesce(). The
+-- question for the shape stands alone, since a plan with parameters is made five times over.
 create function oltp20.make_trigger_function(
   relation regclass, number bigint, type text, destination text, form text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   is_own text := format('tg_relid = %s', relation::oid);
-  is_current text := format('%s and not exists (select from oltp20_new where '
-    'oltp20.shape_when_planned(%s) is distinct from %L)', is_own, relation::oid,
+  is_current text := format('not exists (select from oltp20_new where '
+    'oltp20.shape_when_planned(%s) is distinct from %L)', relation::oid,
     oltp20.shape_of(relation));
   fast_row text := case form when 'statement' then 'n' else 'new' end;
   slow_row text := case form when 'statement' then 'n' else '($1)' end;
 begin
   if form = 'partitioned' then
     is_own := format('pg_partition_root(tg_relid) = %s', relation::oid);
-    is_current := format('%s and oltp20.shape_of(%s) = %L', is_own, relation::oid,
-                         oltp20.shape_of(relation));
+    is_current := format('oltp20.shape_of(%s) = %L', relation::oid, oltp20.shape_of(relation));
   end if;
   execute format($make$
     create or replace function oltp20_published.t_%s() returns trigger
@@ -170,13 +170,17 @@ begin
   $make$, number, format($body$
     #variable_conflict use_column
     declare
+      is_current boolean := false;
       slow text;
     begin
       if coalesce(current_setting('oltp20.applying', true), '') = '%s'
          and pg_trigger_depth() = 1 and %s and oltp20.session_is_agent() then
         return null;
       end if;
-      if %s then
+      if %2$s then
+        is_current := %3$s;
+      end if;
+      if is_current then
         %s;
       else
         slow := oltp20.publishing_insert_now(tg_relid, %s, '%s');

@@ -1,4 +1,5 @@
 // Published tables: what becomes a row of the outbox, what does not, and what is refused.
+#include "spoke/database/retention.h"
 #include "tests/spoke/database/fixture.h"
 
 namespace oltp20::spoke {
@@ -180,9 +181,24 @@ TEST_F(PublishTest, AColumnThatIsAddedDroppedOrRenamedTravelsAtOnce) {
     run.exec("alter table " + table + " alter less type varchar(9)");
     run.exec("insert into " + table + " values (1)");
     EXPECT_EQ(last(), R"({"id":"1","less":"5"}true)");
+    ASSERT_TRUE(Retention({agent_url(), 1}, system_clock()).run_once(1));
+    EXPECT_EQ(sql("select shape = oltp20.shape_of(relation) from oltp20.published where type = '" +
+                  table + "'"),
+              "t")
+        << "the agent generates what has changed anew";
     run.exec("alter table " + table + " add price money");
     refused("insert into " + table + " values (1)", "whose text depends on lc_monetary", owner_);
   }
+}
+
+TEST_F(PublishTest, AnInsertAsksNothingThatItsPlanKnows) {
+  publish();
+  EXPECT_EQ(sql("begin; set local track_functions = 'all'; insert into pay.t values (1); "
+                "insert into pay.t values (2); insert into pay.t values (3); "
+                "select coalesce(pg_stat_get_xact_function_calls("
+                "'oltp20.session_is_agent()'::regprocedure), 0) || ' ' || coalesce("
+                "pg_stat_get_xact_function_calls('oltp20.shape_of(regclass)'::regprocedure), 0)"),
+            "0 1");
 }
 
 TEST_F(PublishTest, APartitionedTableTravelsWhicheverWayRowsComeIn) {
