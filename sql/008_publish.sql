@@ -178,7 +178,9 @@ begin
         return null;
       end if;
       if %2$s then
-        is_current := %3$s;
+        if %3$s then
+          is_current := true;
+        end if;
       end if;
       if is_current then
         %s;
