@@ -73,7 +73,6 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     and t.typnamespace = 'pg_catalog'::regnamespace
     and (t.typname ~ '^reg|^pg_(node_tree|ndistinct|dependencies|mcv_list|brin_.*)$'
          or t.typname in ('money', 'char', 'aclitem', 'gtsvector') or t.typtype = 'p')
-    and t.typname not in ('_record')
   order by a.attnum, t.oid limit 1
 $$;
 
@@ -271,7 +270,8 @@ begin
 end $$;
 
 -- Forgets tables that no longer fire, whose trigger or whose whole table is gone, and functions
--- that fire nowhere; generates anew what no longer fits its table. Says how many.
+-- that fire nowhere; generates anew what no longer fits its table. Says how many. It waits for
+-- nobody: what another transaction is at work on comes with the next call.
 create function oltp20.refresh_published() returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -283,7 +283,7 @@ begin
              select from pg_trigger t where t.tgrelid = p.relation
                and t.tgfoid = to_regprocedure(format('oltp20_published.t_%s()', p.number)))
              as fires
-    from oltp20.published p for update
+    from oltp20.published p for update skip locked
   loop
     if not entry.fires then
       delete from oltp20.published p where p.number = entry.number;

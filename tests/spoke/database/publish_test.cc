@@ -340,6 +340,22 @@ TEST_F(PublishTest, ADroppedTableIsForgottenAndADestinationIsKept) {
             "1");
 }
 
+TEST_F(PublishTest, AnOpenTransactionThatPublishesHoldsUpNobodyElse) {
+  sql("create table pay.second (id int); create table pay.third (id int)", owner_);
+  publish();
+  pqxx::connection slow(cluster_.url(database_, owner_));
+  pqxx::work open_transaction(slow);
+  open_transaction.exec("select oltp20.publish_table('pay.second', 'second')");
+  EXPECT_EQ(error_of("set lock_timeout = '5s'; select oltp20.refresh_published()", "oltp20_agent"),
+            "");
+  EXPECT_EQ(error_of("set lock_timeout = '5s'; select oltp20.publish_table('pay.third', 'third'); "
+                     "insert into pay.t values (1); insert into pay.third values (1)",
+                     owner_),
+            "");
+  open_transaction.commit();
+  EXPECT_EQ(sql("select count(*) from oltp20.published"), "3");
+}
+
 TEST_F(PublishTest, UninstallingTakesTheTriggersAway) {
   publish();
   EXPECT_TRUE(uninstall(admin_url(), true));
