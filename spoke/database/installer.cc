@@ -13,8 +13,9 @@ namespace oltp20::spoke {
 
 namespace {
 
-constexpr std::array kRoles = {"oltp20_owner", "oltp20_application", "oltp20_agent",
-                               "oltp20_admin"};
+constexpr std::array kRoles = {"oltp20_owner", "oltp20_application", "oltp20_agent", "oltp20_admin",
+                               "oltp20_developer"};
+constexpr std::array kSchemas = {"oltp20", "message", "oltp20_published"};
 
 std::string checksum(std::string_view text) {
   Sha256 hasher;
@@ -80,12 +81,12 @@ Status make_schemas(pqxx::transaction_base& sql, const Session& session) {
     return Status(Code::denied, session.label() +
                                     ": the administrator's login needs CREATE on "
                                     "the database.");
-  for (const std::string schema : {"oltp20", "message"})
+  for (const std::string schema : kSchemas)
     if (!sql.exec("select from pg_namespace where nspname = '" + schema + "'").empty())
       return Status(Code::invalid, session.label() + " already has a schema '" + schema +
                                        "' that is not ours. Rename it, or choose another "
                                        "database.");
-  for (const std::string schema : {"oltp20", "message"})
+  for (const std::string schema : kSchemas)
     sql.exec0("create schema " + schema + " authorization oltp20_owner");
   sql.exec0("set local role oltp20_owner");
   sql.exec0(
@@ -214,7 +215,7 @@ Status uninstall(const std::string& admin_url, bool force) {
     sql.exec0("set local lock_timeout = '10s'");
     sql.exec0("lock table message.outgoing in share mode");
     if (!force) OLTP20_TRY(check_nothing_unstable(sql, **session));
-    sql.exec0("drop schema message, oltp20 cascade");
+    sql.exec0("drop schema message, oltp20, oltp20_published cascade");
     sql.commit();
     return {};
   });

@@ -135,6 +135,7 @@ Result<RetentionReport> Retention::run_once(Micros horizon_us) {
           sql.exec_params1("select oltp20.rotate($1::interval)", interval(rotate_after_us))[0]
               .as<bool>();
     sql.exec_params("select oltp20.prune_history($1::interval)", interval(horizon_us));
+    sql.exec("select oltp20.refresh_published()");
     return report;
   });
 }

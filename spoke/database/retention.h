@@ -1,5 +1,6 @@
 // Retention of the outbox: turns the ring of partitions, empties what is stable and older than the
-// horizon, forgets ticks and checkpoints that only those needed. Protocol rule 29.
+// horizon, forgets ticks and checkpoints that only those needed. Protocol rule 29. Then published
+// tables whose columns have changed get their trigger functions anew.
 //
 // Age is judged by the database's clock, and only while that clock runs as the machine's monotonic
 // one does: after a jump nothing is pruned until the horizon has passed once more. Connects for

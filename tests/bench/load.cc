@@ -21,6 +21,11 @@ std::string payload() {
   return out;
 }
 
+std::string insert_into(const std::string& table) {
+  const std::string statement = kInsert, outbox = "message.outgoing";
+  return std::string(statement).replace(statement.find(outbox), outbox.size(), table);
+}
+
 // Runs `body(i)` in threads; the first exception is thrown again.
 template <typename Body>
 void in_threads(int count, Body body) {
@@ -67,7 +72,8 @@ void make_backlog(const std::string& url, std::int64_t transactions, int rows) {
   });
 }
 
-Driven drive(const std::string& url, int clients, int rows, double seconds) {
+Driven drive(const std::string& url, int clients, int rows, double seconds,
+             const std::string& table) {
   std::atomic<std::int64_t> transactions{0};
   std::atomic<int> ready{0};
   std::atomic<bool> failed{false};
@@ -75,7 +81,7 @@ Driven drive(const std::string& url, int clients, int rows, double seconds) {
   std::vector<std::unique_ptr<pqxx::connection>> connections;
   for (int i = 0; i < clients; ++i) {
     connections.push_back(std::make_unique<pqxx::connection>(url));
-    connections.back()->prepare("one", kInsert);
+    connections.back()->prepare("one", insert_into(table));
   }
   in_threads(clients, [&](int i) {
     pqxx::connection& connection = *connections[static_cast<std::size_t>(i)];

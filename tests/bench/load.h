@@ -24,7 +24,8 @@ struct Driven {
   std::int64_t transactions = 0;
   double seconds = 0;
 };
-Driven drive(const std::string& url, int clients, int rows, double seconds);
+Driven drive(const std::string& url, int clients, int rows, double seconds,
+             const std::string& table = "message.outgoing");
 
 // Inserts a probe that says when it was sent.
 class ProbeSender {
