@@ -63,6 +63,7 @@ inline constexpr Micros kPreparedPoll = 20 * kMillisecond;  // where the trigger
 inline constexpr Micros kCheckpoint = 1 * kSecond;          // the origin's confirmed chain position
 inline constexpr Micros kReceiptEvery = 100 * kMillisecond;  // a destination's, under load
 inline constexpr Micros kReceiptQuiet = 2 * kMillisecond;    // nothing came: a flush harms nobody
+inline constexpr Micros kFlushLook = 20 * kMillisecond;      // whether the log is flushed by itself
 inline constexpr Micros kReceiptPass = 10 * kMillisecond;    // a hub's to one origin
 inline constexpr Micros kWaiterLook = 10 * kMillisecond;     // whether somebody waits for a receipt
 inline constexpr Micros kReceiptWishes = 5 * kSecond;  // set_receipts() takes effect within

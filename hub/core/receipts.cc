@@ -132,7 +132,7 @@ void Receipts::flush(Now now, Actions* out) {
       ++at;
       continue;
     }
-    origin.pass_at = now.monotonic + limits::kReceiptPass;
+    if (!origin.unsaid.empty()) origin.pass_at = now.monotonic + limits::kReceiptPass;
     pass_on(origin, out);
     at = due_.erase(at);
   }

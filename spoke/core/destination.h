@@ -233,9 +233,10 @@ class Destination {
   std::set<OriginEpoch> unsaid_;  // marks that have moved since they were told
   bool say_everything_ = false;   // after an attach
   std::optional<Asked> asked_;
-  Micros ask_at_ = 0;      // not before
-  bool urgent_ = false;    // much is unsaid: flush, whatever waits
-  Micros applied_at_ = 0;  // the last commit
+  Micros ask_at_ = 0;         // not before
+  Micros look_again_at_ = 0;  // nor, while batches wait, before this
+  bool urgent_ = false;       // much is unsaid: flush, whatever waits
+  Micros applied_at_ = 0;     // the last commit
   Micros look_at_ = 0;
   std::vector<std::string> narrowed_;
   std::string trouble_;

@@ -85,18 +85,21 @@ bool Destination::has_unsaid() const {
 // While batches wait they come first; the flush that comes by itself is good enough then.
 Micros Destination::confirm_at() const {
   if (large_ || !(asked_ || has_unsaid())) return std::numeric_limits<Micros>::max();
-  return batches_.empty() ? std::max(ask_at_, applied_at_ + limits::kReceiptQuiet) : ask_at_;
+  return std::max(ask_at_, batches_.empty() ? applied_at_ + limits::kReceiptQuiet : look_again_at_);
 }
 
 Status Destination::confirm(Now now, DestinationActions* out) {
   if (now.monotonic < confirm_at()) return {};
   ask_for_flush();
-  Result<std::uint64_t> flushed = inbox_.flushed(batches_.empty() || urgent_);
+  const bool at_once = batches_.empty() || urgent_;
+  Result<std::uint64_t> flushed = inbox_.flushed(at_once);
   if (!flushed) return flushed.status();
-  ask_at_ = now.monotonic + limits::kReceiptEvery;
   urgent_ = false;
+  look_again_at_ = now.monotonic + limits::kFlushLook;
+  if (at_once) ask_at_ = look_again_at_;
   while (asked_) {
     if (*flushed < asked_->commits) return {};
+    ask_at_ = now.monotonic + limits::kReceiptEvery;
     if (durable_ < asked_->applied) {
       durable_ = asked_->applied;
       acknowledge(out);
