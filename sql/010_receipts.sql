@@ -316,7 +316,8 @@ create view oltp20.delivery as
 -- The transaction of a row. There is no index over ids, which every insert would pay for: the
 -- newest rows are looked at first.
 create function oltp20.transaction_of(row_id uuid) returns xid8
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set jit = off as $$
   select o.xid from message.outgoing o where o.id = row_id order by o.xid desc, o.position desc
   limit 1
 $$;
@@ -363,7 +364,8 @@ begin
 end $$;
 
 -- The shared lock tells the agent that somebody waits: it then writes at once what it learns. It
--- costs no transaction id, and goes with the transaction, whatever becomes of the session.
+-- costs no transaction id, and goes with the transaction, whatever becomes of the session. It is
+-- only tried, since any login could hold it.
 create procedure oltp20.wait_for(id uuid, state text, destination text default null,
   timeout interval default '10 s', inout result text default null)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -373,6 +375,7 @@ declare
   of_xid xid8;
   place record;
   why text;
+  announced boolean := false;
 begin
   result := null;
   if state is null or state not in ('captured', 'journaled', 'stable', 'applied') then
@@ -401,8 +404,8 @@ begin
     raise exception 'row % belongs to this very transaction, which nobody sees before it is '
       'committed: commit, then wait', id using errcode = 'invalid_transaction_state';
   end if;
-  perform pg_advisory_xact_lock_shared(2129440, 3);
   loop
+    announced := announced or pg_try_advisory_xact_lock_shared(2129440, 3);
     select p.* into place from oltp20.place_of(of_xid) p;
     exit when place.seq is not null;
     waited := clock_timestamp() - begun;
@@ -413,6 +416,7 @@ begin
     perform pg_sleep(case when waited < interval '1 s' then 0.003 else 0.01 end);
   end loop;
   loop
+    announced := announced or pg_try_advisory_xact_lock_shared(2129440, 3);
     result := oltp20.wait_answer(place.epoch, place.seq, state, destination);
     if result is not null then
       return;

@@ -66,7 +66,7 @@ inline constexpr Micros kReceiptQuiet = 2 * kMillisecond;    // nothing came: a 
 inline constexpr Micros kFlushLook = 20 * kMillisecond;      // whether the log is flushed by itself
 inline constexpr Micros kReceiptPass = 10 * kMillisecond;    // a hub's to one origin
 inline constexpr Micros kWaiterLook = 10 * kMillisecond;     // whether somebody waits for a receipt
-inline constexpr Micros kReceiptWishes = 5 * kSecond;  // set_receipts() takes effect within
+inline constexpr Micros kReceiptWishes = 5 * kSecond;        // set_receipts() takes effect within
 inline constexpr Micros kSpanFlush = 1 * kSecond;  // marks and positions of what did not match
 
 }  // namespace oltp20::limits

@@ -90,8 +90,13 @@ void write(const Receipt& in, v1::Receipt* out) {
   }
 }
 Receipt read(const v1::Receipt& in, Fields& fields) {
-  Receipt out{in.origin(), fields.id<Epoch>(in.epoch()), in.base(), in.seq(), in.held_to(),
-              in.held_reason(), {}};
+  Receipt out{in.origin(),
+              fields.id<Epoch>(in.epoch()),
+              in.base(),
+              in.seq(),
+              in.held_to(),
+              in.held_reason(),
+              {}};
   for (const auto& exception : in.exceptions()) {
     auto kind = static_cast<ReceiptException::Kind>(exception.kind());
     if (exception.kind() < 1 || exception.kind() > 3) fields.bad();

@@ -24,8 +24,9 @@ void merge_oldest(std::vector<ReceiptException>* exceptions, std::size_t most) {
   }
   merged.kind = ReceiptException::Kind::several;
   merged.code.clear();
-  merged.reason = "some of these were put aside or given up; the destination's oltp20.dead_letter "
-                  "and oltp20.gap say which";
+  merged.reason =
+      "some of these were put aside or given up; the destination's oltp20.dead_letter "
+      "and oltp20.gap say which";
   exceptions->erase(exceptions->begin(), behind);
 }
 

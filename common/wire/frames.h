@@ -106,8 +106,8 @@ struct Goodbye {
 };
 
 using ForwardUp = std::variant<ForwardHello, ForwardBegin, ForwardParts, Heartbeat>;
-using ForwardDown = std::variant<ForwardWelcome, ForwardAck, ForwardRefusal, ForwardReceipts,
-                                 Goodbye, Heartbeat>;
+using ForwardDown =
+    std::variant<ForwardWelcome, ForwardAck, ForwardRefusal, ForwardReceipts, Goodbye, Heartbeat>;
 
 // ---- Deliver: hub to destination --------------------------------------------------------------
 
@@ -172,8 +172,8 @@ struct DeliverAck {
   Lsn durable = 0;                   // and flushed there
 };
 
-// Each mark that has moved since the last one. `first` … `last`: everything, after an attach; a mark
-// that is not among it is no longer there.
+// Each mark that has moved since the last one. `first` … `last`: everything, after an attach; a
+// mark that is not among it is no longer there.
 struct DeliverReceipts {
   bool first = false, last = false;
   std::vector<Receipt> receipts;

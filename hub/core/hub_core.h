@@ -2,8 +2,8 @@
 //
 //   step(event, now, &actions) for each event, then flush(now, &actions) after a batch of them.
 //
-// It owns ingest, delivery, receipts and the policy in force; hub/broker feeds it from one thread and carries
-// the actions out in their order. The simulator does the same with models.
+// It owns ingest, delivery, receipts and the policy in force; hub/broker feeds it from one thread
+// and carries the actions out in their order. The simulator does the same with models.
 #pragma once
 
 #include <memory>

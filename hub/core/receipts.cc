@@ -142,8 +142,7 @@ void Receipts::pass_on(Origin& origin, Actions* out) {
   ForwardReceipts frame;
   std::size_t size = 0;
   auto send = [&] {
-    if (!frame.receipts.empty())
-      out->push_back(SendForward{origin.link, std::exchange(frame, {})});
+    if (!frame.receipts.empty()) out->push_back(SendForward{origin.link, std::exchange(frame, {})});
     size = 0;
   };
   for (const Key& key : std::exchange(origin.unsaid, {})) {

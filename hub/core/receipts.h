@@ -44,8 +44,8 @@ class Receipts {
     auto operator<=>(const Key&) const = default;
   };
   struct Word {
-    DestinationReceipt latest;  // with the newest exceptions, limits::kReceiptExceptions of them
-    std::size_t told = 0;       // of the exceptions
+    DestinationReceipt latest;    // with the newest exceptions, limits::kReceiptExceptions of them
+    std::size_t told = 0;         // of the exceptions
     std::uint64_t statement = 0;  // of the destination, in which it was said last
   };
   struct Origin {

@@ -100,10 +100,11 @@ void TransactionCheck::check_row(const RowSlice& slice, PublishRights& rights) {
                 "the hub's policy names no destination " + std::string(*row.destination) +
                     ": correct the row's destination, or add a [[rule]] for it"};
   } else if (row.destination && !rights.may_reach(*row.destination, row.type)) {
-    refused_ = {"destination_denied",
-                "the hub's policy lets nobody at " + std::string(*row.destination) +
-                    " receive type " + std::string(row.type) +
-                    ": correct the row's destination, or add the type to subscribe of its [[rule]]"};
+    refused_ = {
+        "destination_denied",
+        "the hub's policy lets nobody at " + std::string(*row.destination) + " receive type " +
+            std::string(row.type) +
+            ": correct the row's destination, or add the type to subscribe of its [[rule]]"};
   }
   // One more than fits is enough to know that there are too many to list.
   if (routes_.size() <= limits::kEntryRoutes)

@@ -117,8 +117,7 @@ Status Destination::end_large(const DeliverPart& part, const StreamPosition& nex
     add_exception(large.key, {ReceiptException::Kind::dead_letter, large.seq - 1, large.seq,
                               sqlstate_of(why), why.message()});
     out->push_back(DestinationNotice{DestinationNotice::Kind::dead_letter,
-                                     refusal_text(large.key, large.seq, why), 1,
-                                     large.bytes});
+                                     refusal_text(large.key, large.seq, why), 1, large.bytes});
     refused_.erase(large.key);
   }
   return {};

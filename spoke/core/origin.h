@@ -50,8 +50,8 @@ struct OriginNotice {
     journaled,  // transactions, sent_at_us
     rejected,   // transactions = 1, bytes, reason
     epoch_began,
-    receipts,   // transactions: how many were written
-    stalled,  // cannot go on until a person acts; repeated with each attempt
+    receipts,  // transactions: how many were written
+    stalled,   // cannot go on until a person acts; repeated with each attempt
   };
   Kind kind;
   std::string text;
@@ -164,17 +164,17 @@ class Origin {
   // Receipts.
   struct Told {
     DestinationReceipt receipt;
-    Seq written = 0;       // in the database
+    Seq written = 0;  // in the database
     bool unwritten = false;
   };
   struct Stretch {
     Seq from = 0, to = 0;
   };
   std::map<std::pair<std::string, Epoch>, Told> receipts_;  // by destination
-  bool receipts_wanted_ = false;    // one of them should be written
-  Micros receipts_at_ = 0;          // when at the latest
-  Micros look_for_waiters_at_ = 0;  // not before
-  Micros wishes_at_ = 0;            // when receipts_off is read again
+  bool receipts_wanted_ = false;                            // one of them should be written
+  Micros receipts_at_ = 0;                                  // when at the latest
+  Micros look_for_waiters_at_ = 0;                          // not before
+  Micros wishes_at_ = 0;                                    // when receipts_off is read again
   std::vector<std::string> receipts_off_;
   std::deque<Stretch> unwanted_;  // of this life, in order; the newest limits::kReceiptRuns
 

@@ -29,7 +29,8 @@ void Origin::receipted(ForwardReceipts frame) {
       if (told.unwritten && exception.to <= receipt.seq)
         receipt.exceptions.push_back(std::move(exception));
     bool plain = receipt.exceptions.empty() && receipt.held_to == 0 && told.written != 0;
-    bool wanted = !plain || receipt.epoch != state_.epoch.id || is_wanted(told.written, receipt.seq);
+    bool wanted =
+        !plain || receipt.epoch != state_.epoch.id || is_wanted(told.written, receipt.seq);
     told.receipt = std::move(said);
     told.unwritten = true;
     receipts_wanted_ |= wanted;
@@ -39,8 +40,8 @@ void Origin::receipted(ForwardReceipts frame) {
 // Stretches are as long as can be, so what is wholly unwanted lies in one.
 bool Origin::is_wanted(Seq after, Seq upto) const {
   return upto < after || !std::ranges::any_of(unwanted_, [&](const Stretch& stretch) {
-    return stretch.from <= after + 1 && upto <= stretch.to;
-  });
+           return stretch.from <= after + 1 && upto <= stretch.to;
+         });
 }
 
 // Forgetting the oldest costs writing a receipt that nobody wants.

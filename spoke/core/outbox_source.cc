@@ -166,8 +166,8 @@ void OutboxSource::tombstone(const PendingTransaction& transaction, const Reject
 
 void OutboxSource::take(TransactionEncoder* encoder, const PendingTransaction& transaction) {
   while (std::optional<std::string> part = encoder->take_part())
-    ready_.push_back({next_seq_, transaction.xid, false, std::move(*part), {}, {}, newest_us_,
-                      wants_receipt_});
+    ready_.push_back(
+        {next_seq_, transaction.xid, false, std::move(*part), {}, {}, newest_us_, wants_receipt_});
 }
 
 void OutboxSource::add_row(TransactionEncoder* encoder, const PendingTransaction& transaction,

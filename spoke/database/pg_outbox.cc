@@ -5,6 +5,7 @@
 #include "common/base/limits.h"
 #include "spoke/database/capture_sql.h"
 #include "spoke/database/outbox_rows.h"
+#include "spoke/database/receipt_rows.h"
 #include "spoke/database/schema.h"
 #include "spoke/database/session.h"
 #include "spoke/database/values.h"
@@ -33,14 +34,6 @@ Tick tick_of(const pqxx::row& row) {
 PendingTransaction pending_of(const pqxx::row& row) {  // xid, place, rows, bytes, largest
   return {row[0].as<std::uint64_t>(), row[1].as<std::int64_t>(), row[2].as<std::uint32_t>(),
           row[3].as<std::uint64_t>(), row[4].as<std::uint32_t>()};
-}
-
-constexpr const char* kReceiptsOffSql = "select pattern from oltp20.receipt_off order by pattern";
-
-std::vector<std::string> patterns_of(const pqxx::result& rows) {
-  std::vector<std::string> out;
-  for (const auto& row : rows) out.emplace_back(row[0].c_str());
-  return out;
 }
 
 std::string lsn_text(std::uint64_t lsn) {
@@ -133,14 +126,7 @@ void LibpqxxOutbox::prepare() {
   connection().prepare("same_order", same_order_sql());
   connection().prepare("rows", rows_sql());
   connection().prepare("rows_by_xid", rows_by_xid_sql());
-  connection().prepare("receipt",
-                       "select oltp20.record_receipt($1, $2, $3::uuid, $4::uuid, $5::bigint, "
-                       "$6::bigint, $7::bigint, $8)");
-  connection().prepare("receipt_exception",
-                       "select oltp20.record_receipt_exception($1, $2::uuid, $3::bigint, "
-                       "$4::bigint, $5::integer, $6, $7)");
-  // Whoever waits holds it shared; see oltp20.wait_for().
-  connection().prepare("somebody_waits", "select not pg_try_advisory_xact_lock(2129440, 3)");
+  prepare_receipts(connection());
 }
 
 // Read in one snapshot, so that its parts belong together.
@@ -180,7 +166,7 @@ OutboxState LibpqxxOutbox::read_state() {
       sql.exec1("select coalesce(max(seq), 0) from oltp20.pruned where epoch = " + epoch)[0]
           .as<Seq>();
   state.secret = bytea_bytes(sql.exec1("select bytes from oltp20.secret")[0].c_str());
-  state.receipts_off = patterns_of(sql.exec(kReceiptsOffSql));
+  state.receipts_off = spoke::receipts_off(sql);
   state.may_notify = sql.exec1("show max_prepared_transactions")[0].as<int>() == 0;
   return state;
 }
@@ -422,37 +408,22 @@ Result<std::vector<Rejection>> LibpqxxOutbox::rejections(const Epoch& epoch, Seq
   });
 }
 
-// Not flushed: what is lost is said again.
 Status LibpqxxOutbox::write_receipts(const std::vector<DestinationReceipt>& receipts) {
   return run("writing receipts", [&]() -> Status {
-    pqxx::work sql(connection());
-    sql.exec0("set local synchronous_commit = off");
-    for (const DestinationReceipt& said : receipts) {
-      const Receipt& receipt = said.receipt;
-      const std::string epoch = uuid_text(receipt.epoch);
-      sql.exec_prepared("receipt", said.destination, said.region, uuid_text(said.database), epoch,
-                        receipt.base, receipt.seq, receipt.held_to, receipt.held_reason);
-      for (const ReceiptException& exception : receipt.exceptions)
-        sql.exec_prepared("receipt_exception", said.destination, epoch, exception.from,
-                          exception.to, static_cast<int>(exception.kind), exception.code,
-                          exception.reason);
-    }
-    sql.commit();
+    put_receipts(connection(), receipts);
     return {};
   });
 }
 
 Result<bool> LibpqxxOutbox::somebody_waits() {
-  return run("looking for who waits", [&]() -> Result<bool> {
-    pqxx::nontransaction sql(connection());
-    return sql.exec_prepared1("somebody_waits")[0].as<bool>();
-  });
+  return run("looking for who waits",
+             [&]() -> Result<bool> { return spoke::somebody_waits(connection()); });
 }
 
 Result<std::vector<std::string>> LibpqxxOutbox::receipts_off() {
   return run("reading whose receipts are off", [&]() -> Result<std::vector<std::string>> {
     pqxx::nontransaction sql(connection());
-    return patterns_of(sql.exec(kReceiptsOffSql));
+    return spoke::receipts_off(sql);
   });
 }
 

@@ -147,7 +147,8 @@ TEST_F(GivenReceipts, AHoleIsToldWithItsReason) {
 TEST(MergedExceptions, KeepTheNewestAndCoverTheOthers) {
   using Kind = ReceiptException::Kind;
   std::vector<ReceiptException> all;
-  for (Seq seq = 10; seq <= 100; seq += 10) all.push_back({Kind::dead_letter, seq - 1, seq, "c", "r"});
+  for (Seq seq = 10; seq <= 100; seq += 10)
+    all.push_back({Kind::dead_letter, seq - 1, seq, "c", "r"});
   merge_oldest(&all, 3);
   ASSERT_THAT(all, SizeIs(3));
   EXPECT_EQ(all[0].kind, Kind::several);

@@ -102,7 +102,8 @@ TEST_F(HubReceipts, ManyExceptionsAreAllToldToOneWhoIsThereAndSummedUpForOneWhoI
   deliver(2, "b");
   auto letters = [](Seq from, Seq to) {
     std::vector<ReceiptException> out;
-    for (Seq seq = from; seq <= to; ++seq) out.push_back({Kind::dead_letter, seq - 1, seq, "", "x"});
+    for (Seq seq = from; seq <= to; ++seq)
+      out.push_back({Kind::dead_letter, seq - 1, seq, "", "x"});
     return out;
   };
   say(2, receipt(200, letters(1, 200)));
@@ -147,7 +148,8 @@ TEST_F(HubReceipts, WhatIsNoReceiptEndsTheLink) {
 TEST(BoundedReceipts, WhatDoesNotFitIsDroppedAndCountedAndWhatIsKeptStays) {
   hub::Receipts receipts(2);
   auto said = [&](const std::string& origin, Seq seq) {
-    EXPECT_TRUE(receipts.said(identity("b"), {}, {false, false, {{origin, kLife.id, 0, seq, 0, "", {}}}}));
+    EXPECT_TRUE(
+        receipts.said(identity("b"), {}, {false, false, {{origin, kLife.id, 0, seq, 0, "", {}}}}));
   };
   for (const char* origin : {"x", "y", "z"}) said(origin, 1);
   said("x", 2);

@@ -36,8 +36,9 @@ struct Addressing : ::testing::Test {
                    (destination.empty() ? "null" : "'" + destination + "'") + ")");
   }
   static std::string received(PostgresCluster& at) {
-    return at.sql(kDb, "select string_agg(payload, ' ' order by seq, position) from "
-                       "message.incoming");
+    return at.sql(kDb,
+                  "select string_agg(payload, ' ' order by seq, position) from "
+                  "message.incoming");
   }
   std::string rejected(const std::string& payload) {
     return a.sql(kDb,
@@ -77,7 +78,8 @@ TEST_F(Addressing, TheUnknownAndTheForbiddenComeBackWithTheReason) {
   send("secret.plan", "forbidden-region", "region/us");
   send("order.new", "good", "spoke/b");
   EXPECT_TRUE(eventually(10, [&] { return received(b) == "good"; })) << net.logs();
-  EXPECT_TRUE(eventually(5, [&] { return a.sql(kDb, "select count(*) from oltp20.rejected") == "4"; }));
+  EXPECT_TRUE(
+      eventually(5, [&] { return a.sql(kDb, "select count(*) from oltp20.rejected") == "4"; }));
   EXPECT_EQ(rejected("nobody"),
             "destination_unknown: the hub's policy names no destination spoke/nobody: correct the "
             "row's destination, or add a [[rule]] for it");

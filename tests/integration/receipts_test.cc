@@ -1,5 +1,5 @@
-// What an origin learns in SQL of its transactions: oltp20.delivery, from receipts that destinations
-// give once what they speak of is durable.
+// What an origin learns in SQL of its transactions: oltp20.delivery, from receipts that
+// destinations give once what they speak of is durable.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -57,16 +57,16 @@ struct Receipts : ::testing::Test {
 TEST_F(Receipts, ADeliveryIsToldInItsOrder) {
   send("first");
   expect_state("first", "applied");
-  EXPECT_EQ(delivery("seq || destination || hub || array_length(ids, 1)", "first"),
-            "1spoke/bhub1");
+  EXPECT_EQ(delivery("seq || destination || hub || array_length(ids, 1)", "first"), "1spoke/bhub1");
   EXPECT_EQ(delivery("(select sent_at from message.outgoing) <= captured_at and captured_at <= "
                      "journaled_at and stable_at = journaled_at and applied_at > captured_at and "
                      "rejected_at is null",
                      "first"),
             "t");
   EXPECT_EQ(a.sql(kDb, "select region from oltp20.receipt"), "eu") << "the certificate's word";
-  EXPECT_EQ(a.sql(kDb, "select database = (select incarnation from oltp20.database_life) from "
-                       "oltp20.receipt"),
+  EXPECT_EQ(a.sql(kDb,
+                  "select database = (select incarnation from oltp20.database_life) from "
+                  "oltp20.receipt"),
             "f");
   EXPECT_EQ(a.sql(kDb, "select database from oltp20.receipt"),
             b.sql(kDb, "select incarnation from oltp20.database_life"));
@@ -173,7 +173,8 @@ TEST_F(Receipts, AreSwitchedOffByType) {
   for (int n = 0; n < 20; ++n) send("p" + std::to_string(n), "price.eurusd");
   ASSERT_TRUE(eventually(10, [&] { return received(b) == "21"; })) << net.logs();
   sleep_s(3);
-  EXPECT_EQ(a.sql(kDb, "select at::text || seq from oltp20.receipt"), before) << "nothing is written";
+  EXPECT_EQ(a.sql(kDb, "select at::text || seq from oltp20.receipt"), before)
+      << "nothing is written";
   EXPECT_EQ(delivery("state", "p3"), "waiting");
   send("order", "order");
   expect_state("order", "applied");

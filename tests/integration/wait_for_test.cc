@@ -74,7 +74,8 @@ TEST_F(WaitFor, TheAnswerComesPromptlyAlsoUnderLoad) {
     for (int i = 0; i < 40; ++i) {
       pqxx::nontransaction sql(session);
       std::string id =
-          sql.exec1("insert into message.outgoing (type, payload) values ('x', 'p') returning id")[0]
+          sql.exec1(
+                 "insert into message.outgoing (type, payload) values ('x', 'p') returning id")[0]
               .c_str();
       double begun = now_s();
       EXPECT_STREQ(sql.exec1(call(id, rest))[0].c_str(), "reached");
@@ -131,8 +132,9 @@ TEST_F(WaitFor, RefusesWithASentence) {
               HasSubstr("belongs to this very transaction, which nobody sees before it is "
                         "committed: commit, then wait"));
   for (const char* level : {"repeatable read", "serializable"})
-    EXPECT_THAT(error("begin isolation level " + std::string(level) + "; " + call(id, "'captured'")),
-                HasSubstr("wait in one that is READ COMMITTED"));
+    EXPECT_THAT(
+        error("begin isolation level " + std::string(level) + "; " + call(id, "'captured'")),
+        HasSubstr("wait in one that is READ COMMITTED"));
   EXPECT_THAT(error(call("00000000-0000-0000-0000-00000000000b", "'captured'")),
               HasSubstr("no committed row of message.outgoing has the id"));
   EXPECT_THAT(error(call(id, "'arrived'")), HasSubstr("not for 'arrived'"));
@@ -152,13 +154,14 @@ TEST_F(WaitFor, RefusesWithASentence) {
 }
 
 TEST_F(WaitFor, WorksFromProceduresFunctionsAndTransactionBlocks) {
-  a.sql(kDb,
-        "create procedure pay(inout answer text default null) language plpgsql as $$ declare row_id "
-        "uuid; begin insert into message.outgoing (type) values ('x') returning id into row_id; "
-        "commit; call oltp20.wait_for(row_id, 'applied', 'spoke/b', '10 s', answer); end $$; "
-        "create function look(row_id uuid) returns text language plpgsql as $$ declare answer text; "
-        "begin call oltp20.wait_for(row_id, 'applied', 'spoke/b', '10 s', answer); return answer; "
-        "end $$");
+  a.sql(
+      kDb,
+      "create procedure pay(inout answer text default null) language plpgsql as $$ declare row_id "
+      "uuid; begin insert into message.outgoing (type) values ('x') returning id into row_id; "
+      "commit; call oltp20.wait_for(row_id, 'applied', 'spoke/b', '10 s', answer); end $$; "
+      "create function look(row_id uuid) returns text language plpgsql as $$ declare answer text; "
+      "begin call oltp20.wait_for(row_id, 'applied', 'spoke/b', '10 s', answer); return answer; "
+      "end $$");
   EXPECT_EQ(a.sql(kDb, "call pay()"), "reached") << net.logs();
   EXPECT_EQ(a.sql(kDb, "select look('" + send() + "')"), "reached") << net.logs();
   EXPECT_EQ(a.sql(kDb, "begin; select 1; " + call(send(), "'applied', 'spoke/b'")), "reached");
@@ -166,13 +169,14 @@ TEST_F(WaitFor, WorksFromProceduresFunctionsAndTransactionBlocks) {
 
 TEST_F(WaitFor, TheApplicationsRoleMayWaitAndLook) {
   a.sql(kDb, "create role shop login; grant oltp20_application to shop");
-  const std::string id = a.sql(
-      kDb, "insert into message.outgoing (type) values ('x') returning id", "shop");
+  const std::string id =
+      a.sql(kDb, "insert into message.outgoing (type) values ('x') returning id", "shop");
   EXPECT_EQ(a.sql(kDb, call(id, "'applied', 'spoke/b'"), "shop"), "reached") << net.logs();
   EXPECT_EQ(a.sql(kDb, "select state from oltp20.delivery", "shop"), "applied");
   EXPECT_THROW(a.sql(kDb, "select oltp20.set_receipts('x', false)", "shop"), std::exception);
-  EXPECT_THROW(a.sql(kDb, "select oltp20.record_receipt('b', 'eu', gen_random_uuid(), "
-                          "oltp20.current_epoch(), 0, 5, 0, '')",
+  EXPECT_THROW(a.sql(kDb,
+                     "select oltp20.record_receipt('b', 'eu', gen_random_uuid(), "
+                     "oltp20.current_epoch(), 0, 5, 0, '')",
                      "shop"),
                std::exception);
 }
