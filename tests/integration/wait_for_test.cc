@@ -19,6 +19,7 @@ const std::string kDb = "oltp20_framework";
 
 struct WaitFor : ::testing::Test {
   WaitFor() {
+    net.policy += "[[rule]]\nwho = \"region/us\"\n";  // it may be addressed; nobody is there
     net.add_spoke("a", a);
     net.add_spoke("b", b);
     net.start_hub();
