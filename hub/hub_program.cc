@@ -286,11 +286,17 @@ void HubProgram::update_spokes() {
   std::vector<SessionStatus> sessions;
   std::vector<DepartedStatus> away;
   IngestStatus ingest;
+  ReceiptsStatus receipts;
   broker_->inspect([&](const HubCore& core) {
     sessions = core.delivery().status();
     away = core.delivery().departed();
     ingest = core.ingest().status();
+    receipts = core.receipts().status();
   });
+  metrics_.gauge<HubMetric::receipts_kept>().set(static_cast<double>(receipts.kept));
+  metrics_.gauge<HubMetric::receipts_limit>().set(static_cast<double>(limits::kReceiptsKept));
+  metrics_.counter<HubMetric::receipts_dropped>().add(
+      receipts.dropped - std::exchange(receipts_dropped_, receipts.dropped));
   metrics_.gauge<HubMetric::sessions>("forward").set(static_cast<double>(ingest.sessions));
   metrics_.gauge<HubMetric::sessions>("deliver").set(static_cast<double>(sessions.size()));
   std::vector<LabelledValue> attached, transactions, age, window, limit;

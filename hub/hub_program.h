@@ -50,6 +50,7 @@ class HubProgram {
   const bool restored_;
   Log& log_;
   HubMetrics metrics_;
+  std::uint64_t receipts_dropped_ = 0;  // of them, counted
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Broker> broker_;
   std::unique_ptr<HubAdmin> admin_;

@@ -183,6 +183,9 @@ void SpokeProgram::observe(const OriginNotice& notice) {
       metrics_.counter<SpokeMetric::bytes_rejected>().add(notice.bytes);
       log_.warn("transaction_rejected", {{"spoke", config_.name}, {"text", notice.text}});
       break;
+    case Kind::receipts:
+      metrics_.counter<SpokeMetric::receipts_written>().add(notice.transactions);
+      break;
     case Kind::epoch_began:
       log_.warn("epoch_began", {{"spoke", config_.name}, {"text", notice.text}});
       break;

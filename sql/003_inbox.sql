@@ -116,7 +116,8 @@ create table oltp20.gap (
   found_at timestamptz not null default clock_timestamp(),
   closed_at timestamptz,
   closed_by text,
-  close_reason text
+  close_reason text,
+  given_up boolean not null default false  -- closed, and the mark has passed it
 );
 create unique index gap_open on oltp20.gap (origin, epoch)
   where closed_at is null and origin <> '';
@@ -156,7 +157,11 @@ begin
     where hole.origin <> '' and p.hub = hole.hub and p.incarnation = hole.before_incarnation
       and p.lsn > hole.before_lsn;
   update oltp20.gap g set closed_at = clock_timestamp(), closed_by = session_user,
-                          close_reason = reopen_stream.reason where g.id = hole.id;
+                          close_reason = reopen_stream.reason,
+                          given_up = exists (select from oltp20.mark m
+                            where m.origin = hole.origin and m.epoch = hole.epoch
+                              and m.seq >= hole.to_seq)
+    where g.id = hole.id;
   notify oltp20_inbox;
 end $$;
 

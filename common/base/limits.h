@@ -33,6 +33,11 @@ inline constexpr std::size_t kStreamInflight = 16;      // received frames not y
 inline constexpr std::size_t kCoreQueue = 65536;        // events waiting for the hub's core
 inline constexpr std::size_t kKnownPage = 4096;         // (origin, epoch) pairs in one frame
 inline constexpr std::size_t kSpanPage = 4096;          // spans in one batch
+inline constexpr std::size_t kReceiptPage = 1024;       // receipts and exceptions in one frame
+inline constexpr std::size_t kReceiptTextBytes = 300;   // of a receipt's sentences
+inline constexpr std::size_t kReceiptExceptions = 64;   // of one (origin, epoch), told anew
+inline constexpr std::size_t kReceiptsKept = 262'144;   // (destination, origin, epoch) at a hub
+inline constexpr std::size_t kReceiptRuns = 4096;       // stretches whose receipts nobody wants
 inline constexpr std::size_t kSubscriptions = 256;      // patterns a spoke may ask for
 inline constexpr std::size_t kTickPage = 131072;        // transactions of a tick held in memory
 inline constexpr std::size_t kApplyGroup = 512;         // source transactions in one SQL commit
@@ -56,6 +61,12 @@ inline constexpr Micros kReconnectMost = 5 * kSecond;
 inline constexpr Micros kIdlePoll = 100 * kMillisecond;     // behind NOTIFY
 inline constexpr Micros kPreparedPoll = 20 * kMillisecond;  // where the trigger may not notify
 inline constexpr Micros kCheckpoint = 1 * kSecond;          // the origin's confirmed chain position
+inline constexpr Micros kReceiptEvery = 100 * kMillisecond;  // a destination's, under load
+inline constexpr Micros kReceiptQuiet = 2 * kMillisecond;    // nothing came: a flush harms nobody
+inline constexpr Micros kFlushLook = 20 * kMillisecond;      // whether the log is flushed by itself
+inline constexpr Micros kReceiptPass = 10 * kMillisecond;    // a hub's to one origin
+inline constexpr Micros kWaiterLook = 10 * kMillisecond;     // whether somebody waits for a receipt
+inline constexpr Micros kReceiptWishes = 5 * kSecond;        // set_receipts() takes effect within
 inline constexpr Micros kSpanFlush = 1 * kSecond;  // marks and positions of what did not match
 
 // --- the network of hubs: the map ---

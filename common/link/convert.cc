@@ -31,6 +31,7 @@ class Fields {
   EpochInfo epoch_info(const v1::EpochInfo& in) {
     return {id<Epoch>(in.id()), id_or_none<Epoch>(in.parent()), chain_position(in.fork())};
   }
+  void bad() { ok_ = false; }
   bool ok() const { return ok_; }
 
  private:
@@ -70,6 +71,39 @@ Heartbeat read(const v1::Heartbeat& in) {
 Goodbye read(const v1::Goodbye& in) {
   bool known = in.code() > 0 && in.code() <= static_cast<std::uint32_t>(Code::internal);
   return {known ? static_cast<Code>(in.code()) : Code::unavailable, in.reason()};
+}
+
+void write(const Receipt& in, v1::Receipt* out) {
+  out->set_origin(in.origin);
+  out->set_epoch(raw(in.epoch));
+  out->set_base(in.base);
+  out->set_seq(in.seq);
+  out->set_held_to(in.held_to);
+  out->set_held_reason(in.held_reason);
+  for (const ReceiptException& exception : in.exceptions) {
+    auto* to = out->add_exceptions();
+    to->set_kind(static_cast<std::uint32_t>(exception.kind));
+    to->set_from(exception.from);
+    to->set_to(exception.to);
+    to->set_code(exception.code);
+    to->set_reason(exception.reason);
+  }
+}
+Receipt read(const v1::Receipt& in, Fields& fields) {
+  Receipt out{in.origin(),
+              fields.id<Epoch>(in.epoch()),
+              in.base(),
+              in.seq(),
+              in.held_to(),
+              in.held_reason(),
+              {}};
+  for (const auto& exception : in.exceptions()) {
+    auto kind = static_cast<ReceiptException::Kind>(exception.kind());
+    if (exception.kind() < 1 || exception.kind() > 3) fields.bad();
+    out.exceptions.push_back(
+        {kind, exception.from(), exception.to(), exception.code(), exception.reason()});
+  }
+  return out;
 }
 
 void write(const DeliverItem& item, v1::DeliverDown::Item* out) {
@@ -164,6 +198,16 @@ void to_wire(const ForwardDown& frame, v1::ForwardDown* out) {
                    to->set_code(f.code);
                    to->set_reason(f.reason);
                  },
+                 [&](const ForwardReceipts& f) {
+                   auto* to = out->mutable_receipts();
+                   for (const DestinationReceipt& receipt : f.receipts) {
+                     auto* one = to->add_receipts();
+                     one->set_destination(receipt.destination);
+                     one->set_region(receipt.region);
+                     one->set_database(raw(receipt.database));
+                     write(receipt.receipt, one->mutable_receipt());
+                   }
+                 },
                  [&](const Goodbye& f) { write(f, out->mutable_goodbye()); },
                  [&](const Heartbeat& f) { write(f, out->mutable_heartbeat()); },
              },
@@ -198,6 +242,12 @@ void to_wire(const DeliverUp& frame, v1::DeliverUp* out) {
                    to->set_consumed_bytes(f.consumed_bytes);
                    to->set_applied(f.applied);
                    to->set_durable(f.durable);
+                 },
+                 [&](const DeliverReceipts& f) {
+                   auto* to = out->mutable_receipts();
+                   to->set_first(f.first);
+                   to->set_last(f.last);
+                   for (const Receipt& receipt : f.receipts) write(receipt, to->add_receipts());
                  },
                  [&](const Heartbeat& f) { write(f, out->mutable_heartbeat()); },
              },
@@ -270,6 +320,14 @@ Result<ForwardDown> from_wire(v1::ForwardDown* in) {
     out = ForwardAck{f.journaled(), f.stable(), fields.id<Hash>(f.chain()), f.consumed_bytes()};
   } else if (in->has_refusal()) {
     out = ForwardRefusal{in->refusal().seq(), in->refusal().code(), in->refusal().reason()};
+  } else if (in->has_receipts()) {
+    ForwardReceipts frame;
+    frame.receipts.reserve(static_cast<std::size_t>(in->receipts().receipts_size()));
+    for (const auto& one : in->receipts().receipts())
+      frame.receipts.push_back({one.destination(), one.region(),
+                                fields.id<Incarnation>(one.database()),
+                                read(one.receipt(), fields)});
+    out = std::move(frame);
   } else if (in->has_goodbye()) {
     out = read(in->goodbye());
   } else if (in->has_heartbeat()) {
@@ -306,6 +364,12 @@ Result<DeliverUp> from_wire(v1::DeliverUp* in) {
     out = std::move(page);
   } else if (in->has_ack()) {
     out = DeliverAck{in->ack().consumed_bytes(), in->ack().applied(), in->ack().durable()};
+  } else if (in->has_receipts()) {
+    DeliverReceipts frame{in->receipts().first(), in->receipts().last(), {}};
+    frame.receipts.reserve(static_cast<std::size_t>(in->receipts().receipts_size()));
+    for (const auto& receipt : in->receipts().receipts())
+      frame.receipts.push_back(read(receipt, fields));
+    out = std::move(frame);
   } else if (in->has_heartbeat()) {
     out = read(in->heartbeat());
   } else {

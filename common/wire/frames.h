@@ -23,6 +23,30 @@ struct Heartbeat {
   std::int64_t echo_age_us = 0;  // how long ago that arrived
 };
 
+// ---- Receipts: what became of an origin's transactions at a destination -----------------------
+
+// What was not applied in (from, to], though the mark has passed it.
+struct ReceiptException {
+  enum class Kind : std::uint8_t {
+    dead_letter = 1,  // put aside by the destination
+    given_up = 2,     // never came, and an operator there closed the gap
+    several = 3,      // some of these, too long ago to be told one by one
+  };
+  Kind kind = Kind::dead_letter;
+  Seq from = 0, to = 0;
+  std::string code, reason;  // SQLSTATE, and a sentence of at most limits::kReceiptTextBytes
+};
+// How far a destination's database is with one (origin, epoch), durably. Whatever was for it in
+// (base, seq] is applied, but for the exceptions; what lies at or below `base` was never for it.
+struct Receipt {
+  std::string origin;
+  Epoch epoch;
+  Seq base = 0, seq = 0;
+  Seq held_to = 0;          // > seq: the origin is held back there, since (seq, held_to] is missing
+  std::string held_reason;  // why
+  std::vector<ReceiptException> exceptions;  // those that this link has not told yet
+};
+
 // ---- Forward: origin to hub -------------------------------------------------------------------
 
 // First frame of a spoke.
@@ -65,6 +89,16 @@ struct ForwardRefusal {
   std::string code;  // "type_denied", "destination_unknown", "too_large", …
   std::string reason;
 };
+// What destinations said of this origin; who they are is their certificates' word. The newest word
+// of each (destination, epoch) counts, also when its mark is lower than before.
+struct DestinationReceipt {
+  std::string destination, region;
+  Incarnation database;
+  Receipt receipt;
+};
+struct ForwardReceipts {
+  std::vector<DestinationReceipt> receipts;
+};
 // Last frame of a hub that will not go on; the stream ends after it.
 struct Goodbye {
   Code code = Code::unavailable;
@@ -72,7 +106,8 @@ struct Goodbye {
 };
 
 using ForwardUp = std::variant<ForwardHello, ForwardBegin, ForwardParts, Heartbeat>;
-using ForwardDown = std::variant<ForwardWelcome, ForwardAck, ForwardRefusal, Goodbye, Heartbeat>;
+using ForwardDown =
+    std::variant<ForwardWelcome, ForwardAck, ForwardRefusal, ForwardReceipts, Goodbye, Heartbeat>;
 
 // ---- Deliver: hub to destination --------------------------------------------------------------
 
@@ -137,8 +172,18 @@ struct DeliverAck {
   Lsn durable = 0;                   // and flushed there
 };
 
-using DeliverUp = std::variant<DeliverHello, DeliverKnown, DeliverAck, Heartbeat>;
+// Each mark that has moved since the last one. `first` … `last`: everything, after an attach; a
+// mark that is not among it is no longer there.
+struct DeliverReceipts {
+  bool first = false, last = false;
+  std::vector<Receipt> receipts;
+};
+
+using DeliverUp = std::variant<DeliverHello, DeliverKnown, DeliverAck, DeliverReceipts, Heartbeat>;
 using DeliverDown = std::variant<DeliverWelcome, DeliverBatch, Goodbye, Heartbeat>;
+
+// Makes one of the two oldest (kind `several`, from the first's `from`) while there are more.
+void merge_oldest(std::vector<ReceiptException>* exceptions, std::size_t most);
 
 // What a delivered batch costs of the destination's window: both sides count alike.
 std::uint64_t window_cost(const DeliverBatch& batch);

@@ -65,7 +65,7 @@ void Delivery::end(LinkId link, Code code, const std::string& reason, Actions* o
   out->push_back(CloseLink{link, {code, reason}});
 }
 
-void Delivery::received(const DeliverReceived& event, Now now, Actions* out) {
+void Delivery::received(const DeliverReceived& event, Receipts* receipts, Now now, Actions* out) {
   auto at = sessions_.find(event.link);
   if (at == sessions_.end()) return;
   out->push_back(Consumed{event.link, 1});
@@ -76,6 +76,11 @@ void Delivery::received(const DeliverReceived& event, Now now, Actions* out) {
     known(event.link, session, *frame, now, out);
   } else if (const auto* ack = std::get_if<DeliverAck>(&event.frame)) {
     acknowledged(event.link, session, *ack, now, out);
+  } else if (const auto* said = std::get_if<DeliverReceipts>(&event.frame)) {
+    Status status(Code::invalid, "receipts, out of turn");
+    if (session.state == Session::State::streaming)
+      status = receipts->said(session.peer, session.hello.database, *said);
+    if (!status) end(event.link, status.code(), status.message(), out);
   }
 }
 

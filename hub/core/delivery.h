@@ -20,6 +20,7 @@
 #include "hub/core/events.h"
 #include "hub/core/filter.h"
 #include "hub/core/lives.h"
+#include "hub/core/receipts.h"
 #include "hub/core/tail.h"
 
 namespace oltp20::hub {
@@ -51,7 +52,7 @@ class Delivery {
 
   void opened(const LinkOpened& event, Now now, Actions* out);
   void time_passed(Now now, Actions* out);
-  void received(const DeliverReceived& event, Now now, Actions* out);
+  void received(const DeliverReceived& event, Receipts* receipts, Now now, Actions* out);
   void closed(LinkId link, Actions* out);
   void hash_found(const HashFound& event, Now now, Actions* out);
   void page_found(PageFound event, Now now, Actions* out);

@@ -1,5 +1,6 @@
 #include "hub/core/hub_core.h"
 
+#include "common/base/limits.h"
 #include "common/base/overloaded.h"
 
 namespace oltp20::hub {
@@ -8,7 +9,8 @@ HubCore::HubCore(const std::string& hub, const JournalInfo& journal,
                  const std::vector<OriginState>& origins, std::shared_ptr<const Policy> policy)
     : policy_(policy),
       ingest_(hub, journal, origins, policy),
-      delivery_(hub, journal, &ingest_.lives(), policy) {}
+      delivery_(hub, journal, &ingest_.lives(), policy),
+      receipts_(limits::kReceiptsKept) {}
 
 void HubCore::step(Event event, Now now, Actions* out) {
   std::visit(Overloaded{
@@ -16,10 +18,11 @@ void HubCore::step(Event event, Now now, Actions* out) {
                    e.forward ? ingest_.opened(e, now, out) : delivery_.opened(e, now, out);
                  },
                  [&](ForwardReceived& e) { ingest_.received(e, now, out); },
-                 [&](DeliverReceived& e) { delivery_.received(e, now, out); },
+                 [&](DeliverReceived& e) { delivery_.received(e, &receipts_, now, out); },
                  [&](LinkClosed& e) {
                    ingest_.closed(e.link, out);
                    delivery_.closed(e.link, out);
+                   receipts_.closed(e.link);
                  },
                  [&](GroupDone& e) { delivery_.durable(ingest_.group_done(e.status, now, out)); },
                  [&](JournalRecovered& e) {
@@ -45,6 +48,8 @@ void HubCore::step(Event event, Now now, Actions* out) {
 void HubCore::flush(Now now, Actions* out) {
   ingest_.flush(out);
   delivery_.flush(now, out);
+  for (const auto& [origin, link] : ingest_.take_streaming()) receipts_.attached(origin, link);
+  receipts_.flush(now, out);  // last: what travels comes first
 }
 
 }  // namespace oltp20::hub

@@ -186,6 +186,7 @@ void Ingest::begin(LinkId link, Session& session, const ForwardBegin& frame, Now
     open_run(session, session.epoch, frame.base, now);
   }
   session.state = Session::State::streaming;
+  streaming_.emplace_back(origin, link);
 }
 
 void Ingest::open_run(const Session& session, const EpochInfo& life, ChainPosition base, Now now) {
@@ -408,6 +409,11 @@ bool Ingest::recovered(const JournalRecovered& event, Now now, Actions* out) {
 void Ingest::policy_changed(std::shared_ptr<const Policy> policy) {
   policy_ = std::move(policy);
   for (auto& [link, session] : sessions_) session.rights.change(policy_);
+}
+
+std::vector<std::pair<std::string, LinkId>> Ingest::take_streaming() {
+  std::erase_if(streaming_, [&](const auto& one) { return !sessions_.contains(one.second); });
+  return std::exchange(streaming_, {});
 }
 
 IngestStatus Ingest::status() const {

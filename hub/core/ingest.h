@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hub/core/events.h"
@@ -42,6 +43,9 @@ class Ingest {
   void time_passed(Now now, Actions* out);
   // Call after each batch of events: starts the next group if none is under way.
   void flush(Actions* out);
+
+  // Origins whose link has begun to stream since this was last asked.
+  std::vector<std::pair<std::string, LinkId>> take_streaming();
 
   const Lives& lives() const { return lives_; }
   IngestStatus status() const;
@@ -105,6 +109,7 @@ class Ingest {
   Lives lives_;
   std::shared_ptr<const Policy> policy_;
   std::map<LinkId, Session> sessions_;
+  std::vector<std::pair<std::string, LinkId>> streaming_;
   StreamPosition accepted_head_, durable_head_;
   Batch pending_;
   Count count_;  // of the frame that is being taken

@@ -101,6 +101,19 @@ bool Policy::knows_destination(std::string_view destination) const {
   return false;
 }
 
+bool Policy::may_reach(std::string_view destination, std::string_view type) const {
+  std::size_t slash = destination.find('/');
+  if (slash == std::string_view::npos) return false;
+  std::string_view kind = destination.substr(0, slash), name = destination.substr(slash + 1);
+  for (const PolicyRule& rule : rules_) {
+    std::string_view who = rule.who, selects = who.substr(0, who.find('/'));
+    if (selects != "spoke" && selects != "region") continue;
+    if (selects == kind && !name_matches(who.substr(slash + 1), name)) continue;
+    if (any_subject_matches(rule.subscribe, type)) return true;
+  }
+  return false;
+}
+
 std::vector<std::string> Policy::narrowed(const Identity& who,
                                           const std::vector<std::string>& subscribe) const {
   std::vector<std::string> out;

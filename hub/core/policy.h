@@ -37,6 +37,9 @@ class Policy {
   bool may_admin(const Identity& who, std::string_view verb) const;
   // Whether any rule speaks of the destination "spoke/NAME" or "region/NAME".
   bool knows_destination(std::string_view destination) const;
+  // Whether any rule may let somebody whom `destination` names receive the type. In which region a
+  // spoke is only its certificate says: a region's rule may be for any spoke, and the reverse.
+  bool may_reach(std::string_view destination, std::string_view type) const;
   // Those subscribed patterns that the identity's permission does not cover wholly, for status.
   std::vector<std::string> narrowed(const Identity& who,
                                     const std::vector<std::string>& subscribe) const;

@@ -28,10 +28,16 @@ bool PublishRights::knows_destination(std::string_view destination) {
                     [&] { return policy_->knows_destination(destination); });
 }
 
+bool PublishRights::may_reach(std::string_view destination, std::string_view type) {
+  return remembered(reaches_, kRemembered, std::string(destination) + ' ' + std::string(type),
+                    [&] { return policy_->may_reach(destination, type); });
+}
+
 void PublishRights::change(std::shared_ptr<const Policy> policy) {
   policy_ = std::move(policy);
   types_.clear();
   destinations_.clear();
+  reaches_.clear();
 }
 
 Status TransactionCheck::continues(const PartView& part) const {
@@ -93,6 +99,12 @@ void TransactionCheck::check_row(const RowSlice& slice, PublishRights& rights) {
     refused_ = {"destination_unknown",
                 "the hub's policy names no destination " + std::string(*row.destination) +
                     ": correct the row's destination, or add a [[rule]] for it"};
+  } else if (row.destination && !rights.may_reach(*row.destination, row.type)) {
+    refused_ = {
+        "destination_denied",
+        "the hub's policy lets nobody at " + std::string(*row.destination) + " receive type " +
+            std::string(row.type) +
+            ": correct the row's destination, or add the type to subscribe of its [[rule]]"};
   }
   // One more than fits is enough to know that there are too many to list.
   if (routes_.size() <= limits::kEntryRoutes)

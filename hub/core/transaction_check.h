@@ -25,13 +25,14 @@ class PublishRights {
       : who_(std::move(who)), policy_(std::move(policy)) {}
   bool may_publish(std::string_view type);
   bool knows_destination(std::string_view destination);
+  bool may_reach(std::string_view destination, std::string_view type);
   void change(std::shared_ptr<const Policy> policy);
 
  private:
   static constexpr std::size_t kRemembered = 4096;
   Identity who_;
   std::shared_ptr<const Policy> policy_;
-  std::unordered_map<std::string, bool> types_, destinations_;
+  std::unordered_map<std::string, bool> types_, destinations_, reaches_;
 };
 
 struct RefusedTransaction {

@@ -32,6 +32,9 @@ void Destination::open_database(Now now, DestinationActions* out) {
   marks_.clear();
   epochs_.clear();
   held_back_.clear();
+  unsaid_.clear();
+  asked_.reset();
+  read_exceptions(state->exceptions, state->holes);
   for (Mark& mark : state->marks) marks_[{mark.origin, mark.epoch}] = mark;
   held_back_.insert(state->held_back.begin(), state->held_back.end());
   for (KnownEpoch& known : state->epochs) epochs_[{known.origin, known.life.id}] = known.life;
@@ -60,6 +63,7 @@ void Destination::database_changed(Now now) {
 
 void Destination::drop_link(Now now, DestinationActions* out) {
   abort_large();
+  asked_.reset();
   batches_.clear();
   queued_bytes_ = queued_transactions_ = 0;
   if (link_ == Link::none) return;
@@ -145,6 +149,8 @@ void Destination::welcome(const DeliverWelcome& frame, Now now, DestinationActio
   narrowed_ = frame.narrowed;
   applied_ = frame.from.lsn;
   durable_ = 0;  // what an earlier link applied need not be flushed
+  say_everything_ = true;
+  ask_at_ = 0;
   consumed_bytes_ = 0;
   link_ = Link::streaming;
   streaming_since_ = now.monotonic;
@@ -213,8 +219,12 @@ bool Destination::work(Now now, DestinationActions* out) {
     return false;
   }
   if (link_ != Link::streaming) return false;
+  if (Status status = confirm(now, out); !status) {
+    database_failed(status, now, out);
+    return false;
+  }
   if (!batches_.empty()) return apply_some(now, out);
-  if (Status status = look_after(now, out); !status) database_failed(status, now, out);
+  if (Status status = look_after(now); !status) database_failed(status, now, out);
   return false;
 }
 
@@ -224,19 +234,10 @@ void Destination::acknowledge(DestinationActions* out) {
   out->push_back(SendDown{DeliverAck{consumed_bytes_, applied_, durable_}});
 }
 
-// While nothing comes: what has been flushed is receipted, and whether an operator has closed a gap
-// shows as a conflict of the position.
-Status Destination::look_after(Now now, DestinationActions* out) {
+// While nothing comes: whether an operator has closed a gap shows as a conflict of the position.
+Status Destination::look_after(Now now) {
   if (large_ || now.monotonic < look_at_) return {};
   look_at_ = now.monotonic + kLookAfter;
-  if (durable_ < applied_) {
-    Result<bool> flushed = inbox_.flushed();
-    if (!flushed) return flushed.status();
-    if (*flushed) {
-      durable_ = applied_;
-      acknowledge(out);
-    }
-  }
   if (held_back_.empty()) return {};
   ApplyGroup group;
   group.expected_position = position_;
@@ -247,8 +248,8 @@ Status Destination::look_after(Now now, DestinationActions* out) {
 Micros Destination::wake_at() const {
   if (!open_) return open_at_;
   if (link_ == Link::none) return connect_at_;
-  bool look = link_ == Link::streaming && (durable_ < applied_ || !held_back_.empty());
-  return look ? look_at_ : std::numeric_limits<Micros>::max();
+  if (link_ != Link::streaming) return std::numeric_limits<Micros>::max();
+  return held_back_.empty() ? confirm_at() : std::min(look_at_, confirm_at());
 }
 
 std::uint64_t Destination::transactions_in(const DeliverBatch& batch) {

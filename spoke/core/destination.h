@@ -172,9 +172,27 @@ class Destination {
   void refuse_large(const Status& why, Now now, DestinationActions* out);
 
   void acknowledge(DestinationActions* out);
+
+  // Receipts (destination_receipts.cc): told once what they speak of is durable.
+  struct Asked {  // as it was when the flush was first asked for
+    std::uint64_t commits = 0;
+    Lsn applied = 0;
+    bool everything = false;
+    std::vector<Receipt> receipts;
+  };
+  using Exceptions = std::vector<std::pair<OriginEpoch, ReceiptException>>;
+  void read_exceptions(const Exceptions& passed, const Exceptions& holes);
+  void add_exception(const OriginEpoch& key, ReceiptException exception);
+  static std::string shortened(std::string text);
+  Receipt receipt_of(const OriginEpoch& key);
+  void ask_for_flush();
+  bool has_unsaid() const;
+  Micros confirm_at() const;
+  Status confirm(Now now, DestinationActions* out);
+  static void send_receipts(const Asked& asked, DestinationActions* out);
   static std::uint64_t transactions_in(const DeliverBatch& batch);
   std::int64_t oldest_queued_us() const;
-  Status look_after(Now now, DestinationActions* out);
+  Status look_after(Now now);
 
   const DestinationOptions options_;
   Inbox& inbox_;
@@ -204,6 +222,21 @@ class Destination {
   std::map<OriginEpoch, Refused> refused_;  // at most one an origin
   std::size_t failed_groups_ = 0;           // in a row
   Lsn applied_ = 0, durable_ = 0;
+
+  struct Exceptional {
+    std::vector<ReceiptException> passed;  // by the mark; the newest
+    std::size_t told = 0;                  // of them, from the front
+    Seq held_from = 0, held_to = 0;        // 0: not held back
+    std::string held_reason;
+  };
+  std::map<OriginEpoch, Exceptional> exceptional_;
+  std::set<OriginEpoch> unsaid_;  // marks that have moved since they were told
+  bool say_everything_ = false;   // after an attach
+  std::optional<Asked> asked_;
+  Micros ask_at_ = 0;         // not before
+  Micros look_again_at_ = 0;  // nor, while batches wait, before this
+  bool urgent_ = false;       // much is unsaid: flush, whatever waits
+  Micros applied_at_ = 0;     // the last commit
   Micros look_at_ = 0;
   std::vector<std::string> narrowed_;
   std::string trouble_;

@@ -61,6 +61,7 @@ bool Destination::apply_some(Now now, DestinationActions* out) {
       database_failed(status, now, out);
       return false;
     }
+  applied_at_ = now.monotonic;
   acknowledge(out);
   return true;
 }
@@ -175,6 +176,11 @@ Destination::Admission Destination::admit_life(const OriginEpoch& key, Building*
 void Destination::hold_back(const OriginEpoch& key, Seq from, Seq to, std::string reason,
                             Building* building, DestinationActions* out) {
   held_back_.insert(key);
+  Exceptional& exceptional = exceptional_[key];
+  exceptional.held_from = from;
+  exceptional.held_to = to;
+  exceptional.held_reason = shortened(reason);
+  unsaid_.insert(key);
   out->push_back(
       DestinationNotice{DestinationNotice::Kind::gap,
                         name_of(key) + " is held back: " + reason +
@@ -277,11 +283,17 @@ Status Destination::commit(Building* building, const StreamPosition& position, N
   failed_groups_ = 0;
   position_ = position;
   applied_ = position.lsn;
-  for (const MarkMove& move : group.marks)
+  for (const MarkMove& move : group.marks) {
     marks_[{move.origin, move.epoch}] = {move.origin, move.epoch, move.base, move.next};
-  for (const DeadLetter& letter : group.dead_letters)
+    unsaid_.insert({move.origin, move.epoch});
+  }
+  for (const DeadLetter& letter : group.dead_letters) {
+    add_exception({letter.origin, letter.epoch},
+                  {ReceiptException::Kind::dead_letter, letter.seq - 1, letter.seq, letter.sqlstate,
+                   letter.error});
     out->push_back(DestinationNotice{DestinationNotice::Kind::dead_letter, letter.error, 1,
                                      letter.parts.front().size()});
+  }
   tell_duplicates(building, out);
   if (!apart && !group.transactions.empty()) {
     std::uint64_t bytes = 0;
@@ -390,6 +402,9 @@ Status Destination::put_aside(const IncomingTransaction& transaction, std::strin
                               sqlstate_of(why),
                               why.message()});
   OLTP20_TRY(inbox_.apply(one));
+  add_exception({transaction.origin, transaction.epoch},
+                {ReceiptException::Kind::dead_letter, transaction.seq - 1, transaction.seq,
+                 sqlstate_of(why), why.message()});
   out->push_back(
       DestinationNotice{DestinationNotice::Kind::dead_letter,
                         refusal_text({transaction.origin, transaction.epoch}, transaction.seq, why),

@@ -106,14 +106,18 @@ Status Destination::end_large(const DeliverPart& part, const StreamPosition& nex
   position_ = next;
   applied_ = next.lsn;
   marks_[large.key] = {large.key.origin, large.key.epoch, large.mark.base, large.mark.next};
+  unsaid_.insert(large.key);
+  applied_at_ = now.monotonic;
   if (large.becomes == Large::Becomes::rows) {
     DestinationNotice notice{DestinationNotice::Kind::applied, "", 1, large.bytes};
     notice.sent_at_us.push_back(large.newest_us);
     out->push_back(std::move(notice));
   } else {
+    const Status& why = refused_[large.key].why;
+    add_exception(large.key, {ReceiptException::Kind::dead_letter, large.seq - 1, large.seq,
+                              sqlstate_of(why), why.message()});
     out->push_back(DestinationNotice{DestinationNotice::Kind::dead_letter,
-                                     refusal_text(large.key, large.seq, refused_[large.key].why), 1,
-                                     large.bytes});
+                                     refusal_text(large.key, large.seq, why), 1, large.bytes});
     refused_.erase(large.key);
   }
   return {};

@@ -5,7 +5,8 @@
 //  2. apply() is one SQL transaction: rows, marks, stream position. It moves each mark by
 //     compare-and-set and the position likewise; if one does not match, nothing changes and the
 //     result is `conflict`.
-//  3. synchronous_commit may be off for apply(); flushed() says up to where commits are durable.
+//  3. synchronous_commit may be off for apply(). commits() counts what this session committed, and
+//     what it read when it was opened as one; flushed() says how many of them are durable.
 //  4. An error of the content (not of connection or resources) is `invalid` and names SQLSTATE;
 //     `unavailable` and `exhausted` are transient. After any error nothing of the group is there.
 //  5. A lost connection is `unavailable`; nothing reconnects by itself. One thread.
@@ -19,6 +20,7 @@
 #include "common/base/ids.h"
 #include "common/base/status.h"
 #include "common/wire/envelope.h"
+#include "common/wire/frames.h"
 
 namespace oltp20::spoke {
 
@@ -40,6 +42,10 @@ struct InboxState {
   std::vector<Mark> marks;
   std::vector<KnownEpoch> epochs;
   std::vector<OriginEpoch> held_back;  // with an open gap in front
+  // What marks have passed and was not applied: of each (origin, epoch) the newest
+  // limits::kReceiptExceptions, in their order.
+  std::vector<std::pair<OriginEpoch, ReceiptException>> exceptions;
+  std::vector<std::pair<OriginEpoch, ReceiptException>> holes;  // open gaps of origins
 };
 
 // Rows of a fork's overlap: skip those whose id message.incoming has of (origin, epoch, seq >
@@ -122,8 +128,9 @@ class Inbox {
                               const StreamPosition& next) = 0;
   virtual void abort_large() = 0;
 
-  // Whether everything committed so far has been flushed; asks the server.
-  virtual Result<bool> flushed() = 0;
+  virtual std::uint64_t commits() const = 0;
+  // How many of the commits are durable; asks the server. `at_once`: flushes them all if need be.
+  virtual Result<std::uint64_t> flushed(bool at_once) = 0;
 };
 
 }  // namespace oltp20::spoke

@@ -39,6 +39,11 @@ void Origin::open_database(Now now, OriginActions* out) {
   flag_set_ = false;
   open_backoff_.reset();
   source_.emplace(outbox_, source_options());
+  receipts_.clear();
+  receipts_wanted_ = false;
+  unwanted_.clear();
+  receipts_off_ = state_.receipts_off;
+  source_->set_receipts_off(receipts_off_);
   if (Status status = load_rejections(&*source_, state_.stable.seq); !status)
     return database_failed(status, now, out);
   if (state_.stable.seq == 0) state_.stable = {0, origin_chain_start(options_.spoke, state_.epoch)};
@@ -124,6 +129,8 @@ void Origin::link_received(ForwardDown frame, Now now, OriginActions* out) {
     if (link_ == Link::streaming) acknowledged(*down, now, out);
   } else if (const auto* down = std::get_if<ForwardRefusal>(&frame)) {
     if (link_ == Link::streaming) status = refused(*down, now, out);
+  } else if (auto* down = std::get_if<ForwardReceipts>(&frame)) {
+    if (link_ == Link::streaming) receipted(std::move(*down));
   } else if (const auto* down = std::get_if<Goodbye>(&frame)) {
     out->push_back(DisconnectForward{});
     link_closed(Status(down->code, "the hub says: " + down->reason), now, out);
@@ -300,6 +307,7 @@ Result<bool> Origin::forward(Now, OriginActions* out) {
     if (!piece.last) continue;
     sent_ = {piece.seq, origin_chain_next(sent_.chain, piece.content)};
     in_flight_.push_back({sent_, piece.xid, piece.sent_at_us, half_sent_.bytes});
+    if (!piece.wants_receipt && !receipts_off_.empty()) note_unwanted(piece.seq);
     half_sent_ = {};
     ++transactions;
   }
@@ -371,7 +379,7 @@ bool Origin::work(Now now, OriginActions* out) {
     return false;
   }
   if (link_ != Link::streaming) return false;
-  if (Status status = checkpoint(now, false); !status) {
+  if (Status status = write_down(now, out); !status) {
     database_failed(status, now, out);
     return false;
   }
@@ -390,7 +398,7 @@ Micros Origin::wake_at() const {
   if (link_ != Link::streaming) return std::numeric_limits<Micros>::max();
   Micros at = std::numeric_limits<Micros>::max();
   if (has_credit() && source_->next_seq() > source_->tip()) at = poll_at_;
-  if (journaled_.seq > checkpointed_.seq) at = std::min(at, checkpoint_at_);
+  if (has_unwritten()) at = std::min(at, look_for_waiters_at_);
   return at;
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -49,7 +50,8 @@ struct OriginNotice {
     journaled,  // transactions, sent_at_us
     rejected,   // transactions = 1, bytes, reason
     epoch_began,
-    stalled,  // cannot go on until a person acts; repeated with each attempt
+    receipts,  // transactions: how many were written
+    stalled,   // cannot go on until a person acts; repeated with each attempt
   };
   Kind kind;
   std::string text;
@@ -120,6 +122,15 @@ class Origin {
   Result<bool> capture(Now now, OriginActions* out);
   Status fall_asleep(Now now);
   Status checkpoint(Now now, bool at_once);
+
+  // Receipts (origin_receipts.cc).
+  void receipted(ForwardReceipts frame);
+  bool is_ours(const DestinationReceipt& receipt) const;
+  bool is_wanted(Seq after, Seq upto) const;
+  void note_unwanted(Seq seq);
+  bool has_unwritten() const { return journaled_.seq > checkpointed_.seq || receipts_wanted_; }
+  Status write_down(Now now, OriginActions* out);
+  Status write_receipts(Now now, OriginActions* out);
   bool has_credit() const { return sent_bytes_ - consumed_bytes_ < window_bytes_; }
 
   const OriginOptions options_;
@@ -149,6 +160,23 @@ class Origin {
   ChainPosition journaled_;  // confirmed by the hub
   std::deque<InFlight> in_flight_;
   InFlight half_sent_;  // the transaction whose last part is not sent yet; xid 0: there is none
+
+  // Receipts.
+  struct Told {
+    DestinationReceipt receipt;
+    Seq written = 0;  // in the database
+    bool unwritten = false;
+  };
+  struct Stretch {
+    Seq from = 0, to = 0;
+  };
+  std::map<std::pair<std::string, Epoch>, Told> receipts_;  // by destination
+  bool receipts_wanted_ = false;                            // one of them should be written
+  Micros receipts_at_ = 0;                                  // when at the latest
+  Micros look_for_waiters_at_ = 0;                          // not before
+  Micros wishes_at_ = 0;                                    // when receipts_off is read again
+  std::vector<std::string> receipts_off_;
+  std::deque<Stretch> unwanted_;  // of this life, in order; the newest limits::kReceiptRuns
 
   // Waking.
   Micros poll_at_ = 0;

@@ -21,6 +21,7 @@
 #include "common/base/clock.h"
 #include "common/base/ids.h"
 #include "common/base/status.h"
+#include "common/wire/frames.h"
 
 namespace oltp20::spoke {
 
@@ -82,6 +83,7 @@ struct OutboxState {
   Seq pruned = 0;          // up to here rows are no longer there
   std::string secret;      // 32 bytes, for salts; never leaves the database's agent
   bool may_notify = true;  // false: max_prepared_transactions > 0, poll instead
+  std::vector<std::string> receipts_off;  // patterns of types whose receipts nobody wants
 };
 
 struct TickResult {
@@ -125,6 +127,12 @@ class Outbox {
   // What was refused of this epoch behind `after`, in order: sent as tombstones, now and whenever
   // it is encoded again.
   virtual Result<std::vector<Rejection>> rejections(const Epoch& epoch, Seq after) = 0;
+  // Records what destinations said; each takes the place of what was known of its (destination,
+  // epoch), and a lower mark takes back what was above it. Need not be durable: it is said again.
+  virtual Status write_receipts(const std::vector<DestinationReceipt>& receipts) = 0;
+  // Whether anybody waits for a checkpoint or a receipt to be written. Cheap.
+  virtual Result<bool> somebody_waits() = 0;
+  virtual Result<std::vector<std::string>> receipts_off() = 0;
   // Begins a new life from `from` (a tick of the parent); `network_has`: the highest seq of the
   // parent that a hub holds, so that what was lost here can be reported. A hub must have confirmed
   // everything up to the fork: it is recorded as a checkpoint of the parent.

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "common/base/limits.h"
+#include "common/base/subject.h"
 
 namespace oltp20::spoke {
 namespace {
@@ -167,12 +168,14 @@ void OutboxSource::tombstone(const PendingTransaction& transaction, const Reject
 
 void OutboxSource::take(TransactionEncoder* encoder, const PendingTransaction& transaction) {
   while (std::optional<std::string> part = encoder->take_part())
-    ready_.push_back({next_seq_, transaction.xid, false, std::move(*part), {}, {}, newest_us_});
+    ready_.push_back(
+        {next_seq_, transaction.xid, false, std::move(*part), {}, {}, newest_us_, wants_receipt_});
 }
 
 void OutboxSource::add_row(TransactionEncoder* encoder, const PendingTransaction& transaction,
                            const OutboxRow& row) {
   newest_us_ = std::max(newest_us_, row.sent_at_us);
+  if (!wants_receipt_) wants_receipt_ = !any_subject_matches(receipts_off_, row.type);
   encoder->add_row(view_of(row));
   take(encoder, transaction);
 }
@@ -210,6 +213,7 @@ Status OutboxSource::fetch_small() {
     if (at + transaction.rows > read->size()) return changed(next_seq_, transaction.xid);
     TransactionEncoder encoder = this->encoder(transaction);
     newest_us_ = 0;
+    wants_receipt_ = false;
     for (std::uint32_t row = 0; row < transaction.rows; ++row, ++at) {
       if ((*read)[at].xid != transaction.xid) return changed(next_seq_, transaction.xid);
       add_row(&encoder, transaction, (*read)[at]);
@@ -227,6 +231,7 @@ Status OutboxSource::fetch_large(const PendingTransaction& transaction) {
     after_position_ = kBeforeAll;
     rows_read_ = 0;
     newest_us_ = 0;
+    wants_receipt_ = false;
   }
   std::size_t fitting = kReadBytes / std::max<std::size_t>(transaction.largest_row, 1);
   std::size_t limit = std::clamp<std::size_t>(fitting, 1, kReadRows);

@@ -24,6 +24,7 @@ struct Piece {
   Hash content;                 // when last
   std::string refused;          // why the origin itself refuses it, when it does: for people
   std::int64_t sent_at_us = 0;  // of the transaction's newest row so far
+  bool wants_receipt = false;   // a row so far has a type whose receipts are not switched off
 };
 
 // Constant for a life, so that the same seq gives the same bytes.
@@ -50,6 +51,8 @@ class OutboxSource {
   void forget_rejections(Seq seq) {
     rejected_.erase(rejected_.begin(), rejected_.upper_bound(seq));
   }
+
+  void set_receipts_off(std::vector<std::string> patterns) { receipts_off_ = std::move(patterns); }
 
   // nullopt: at the tip. After an error, seek() again.
   Result<std::optional<Piece>> next();
@@ -94,6 +97,8 @@ class OutboxSource {
   std::int64_t after_position_ = 0;
   std::uint32_t rows_read_ = 0;
   std::int64_t newest_us_ = 0;
+  bool wants_receipt_ = false;
+  std::vector<std::string> receipts_off_;
 };
 
 // The rejection as the tombstone tells it.

@@ -4,6 +4,7 @@
 #include <pqxx/tablewriter>
 #include <set>
 
+#include "common/base/limits.h"
 #include "spoke/database/row_text.h"
 #include "spoke/database/schema.h"
 #include "spoke/database/session.h"
@@ -39,6 +40,13 @@ Status check_text(const IncomingTransaction& transaction) {
   return {};
 }
 
+// origin, epoch, from, to, kind, code, reason
+std::pair<OriginEpoch, ReceiptException> exception_of(const pqxx::row& row) {
+  return {{row[0].c_str(), id_of_uuid<Epoch>(row[1].c_str())},
+          {static_cast<ReceiptException::Kind>(row[4].as<int>()), row[2].as<Seq>(),
+           row[3].as<Seq>(), row[5].c_str(), row[6].c_str()}};
+}
+
 class Notifications final : public pqxx::notification_receiver {
  public:
   explicit Notifications(pqxx::connection_base& connection)
@@ -60,7 +68,8 @@ class LibpqxxInbox final : public PgInbox {
   Status commit_large(const std::optional<StreamPosition>& expected,
                       const StreamPosition& next) override;
   void abort_large() override;
-  Result<bool> flushed() override;
+  std::uint64_t commits() const override { return commits_; }
+  Result<std::uint64_t> flushed(bool at_once) override;
   int notification_socket() override { return session_ ? session_->connection().sock() : -1; }
   bool take_notification() override;
   void cancel() override { canceller_.cancel(); }
@@ -113,9 +122,10 @@ class LibpqxxInbox final : public PgInbox {
   DeadLetter letter_;  // the one whose parts are being kept
   std::size_t letter_parts_ = 0;
   bool wal_visible_ = false;
-  std::uint64_t commits_ = 0;    // of this connection
-  std::uint64_t flushed_ = 0;    // of them, known to be durable
-  std::uint64_t asked_for_ = 0;  // commits that the last flushed() was about
+  std::uint64_t commits_ = 0;  // of this connection
+  std::uint64_t flushed_ = 0;  // of them, known to be durable
+  // Commits, and an end of the write-ahead log that lies behind them, not seen flushed yet.
+  std::optional<std::pair<std::uint64_t, std::uint64_t>> asked_for_;
 };
 
 void LibpqxxInbox::prepare() {
@@ -178,22 +188,39 @@ InboxState LibpqxxInbox::read_state() {
                             {id_of_uuid<Epoch>(row[1].c_str()),
                              id_of_uuid<Epoch>(row[2].c_str()),
                              {row[3].as<Seq>(), Hash::from(bytea_bytes(row[4].c_str()))}}});
-  for (const auto& row : sql.exec("select distinct origin, epoch::text from oltp20.gap "
-                                  "where closed_at is null and origin <> ''"))
-    state.held_back.push_back({row[0].c_str(), id_of_uuid<Epoch>(row[1].c_str())});
+  for (const auto& row : sql.exec("select origin, epoch::text, from_seq, to_seq, 1, '', "
+                                  "left(reason, 300) from oltp20.gap "
+                                  "where closed_at is null and origin <> ''")) {
+    state.holes.push_back(exception_of(row));
+    state.held_back.push_back(state.holes.back().first);
+  }
+  // The newest one by one, those before them as one.
+  for (const auto& row : sql.exec_params(
+           "select origin, epoch::text, min(from_seq), max(to_seq), "
+           "case when count(*) = 1 then min(kind) else 3 end, "
+           "case when count(*) = 1 then min(code) else '' end, "
+           "case when count(*) = 1 then left(min(reason), 300) else 'some of these were put aside "
+           "or given up' end from (select n.*, row_number() over (partition by origin, epoch "
+           "order by to_seq desc) as age from oltp20.not_applied n) as ranked "
+           "group by origin, epoch, least(age, $1::bigint) order by origin, epoch, 4",
+           limits::kReceiptExceptions))
+    state.exceptions.push_back(exception_of(row));
   return state;
 }
 
 Result<InboxState> LibpqxxInbox::open(const std::string& hub) {
   const bool reuse = session_ && session_->connection().is_open() && !large_;
   hub_ = hub;
+  ++commits_;  // what is read, others may have committed, and not flushed
   if (reuse) return run("reading the inbox", [&]() -> Result<InboxState> { return read_state(); });
   close();
   auto session = Session::connect({options_.url, "oltp20-spoke inbox"});
   if (!session) return session.status();
   session_ = std::move(*session);
   canceller_.watch(session_);
-  commits_ = flushed_ = asked_for_ = 0;
+  commits_ = 1;
+  flushed_ = 0;
+  asked_for_.reset();
   Result<InboxState> state = run("opening the inbox", [&]() -> Result<InboxState> {
     OLTP20_TRY(check_database(*session_));
     OLTP20_TRY(take_agent_lock(*session_, AgentLock::inbox, options_.warn));
@@ -424,25 +451,29 @@ void LibpqxxInbox::force_flush() {
   sql.commit();
 }
 
-// Asks first; under steady load the flush never catches up with the newest commit, so whoever asks
-// again after further commits gets one flush of his own.
-Result<bool> LibpqxxInbox::flushed() {
-  return run("asking for the flush", [&]() -> Result<bool> {
-    if (flushed_ == commits_) return true;
-    const std::uint64_t now = commits_;
-    bool passed = false;
+// Under steady load the flush never catches up with the newest commit, so it is asked whether it
+// has passed where the log ended when that was asked first.
+Result<std::uint64_t> LibpqxxInbox::flushed(bool at_once) {
+  return run("asking for the flush", [&]() -> Result<std::uint64_t> {
+    if (flushed_ == commits_) return flushed_;
     if (wal_visible_) {
       pqxx::nontransaction sql(connection());
-      passed = sql.exec1("select pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn()")[0]
-                   .as<bool>();
+      const pqxx::row ends = sql.exec1(
+          "select pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint, "
+          "pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint");
+      const auto flushed_to = ends[0].as<std::uint64_t>(), end = ends[1].as<std::uint64_t>();
+      if (flushed_to >= end) {
+        flushed_ = commits_;
+      } else if (asked_for_ && flushed_to >= asked_for_->second) {
+        flushed_ = asked_for_->first;
+      }
+      if (!asked_for_ || asked_for_->first <= flushed_) asked_for_ = {commits_, end};
     }
-    if (!passed && (!wal_visible_ || asked_for_ > flushed_)) {
+    if (flushed_ < commits_ && (at_once || !wal_visible_)) {
       force_flush();
-      passed = true;
+      flushed_ = commits_;
     }
-    asked_for_ = now;
-    if (passed) flushed_ = now;
-    return passed;
+    return flushed_;
   });
 }
 

@@ -7,6 +7,7 @@
 #include "common/base/limits.h"
 #include "spoke/database/capture_sql.h"
 #include "spoke/database/outbox_rows.h"
+#include "spoke/database/receipt_rows.h"
 #include "spoke/database/schema.h"
 #include "spoke/database/session.h"
 #include "spoke/database/values.h"
@@ -69,6 +70,9 @@ class LibpqxxOutbox final : public PgOutbox {
   Status record_rejection(const Epoch& epoch, const Rejection& rejection,
                           std::uint64_t xid) override;
   Result<std::vector<Rejection>> rejections(const Epoch& epoch, Seq after) override;
+  Status write_receipts(const std::vector<DestinationReceipt>& receipts) override;
+  Result<bool> somebody_waits() override;
+  Result<std::vector<std::string>> receipts_off() override;
   Status begin_epoch(const EpochInfo& epoch, const Tick& from, Seq network_has,
                      const std::string& why) override;
   Status set_asleep(bool asleep) override;
@@ -127,6 +131,7 @@ void LibpqxxOutbox::prepare() {
   connection().prepare("same_order", same_order_sql());
   connection().prepare("rows", rows_sql());
   connection().prepare("rows_by_xid", rows_by_xid_sql());
+  prepare_receipts(connection());
 }
 
 // Read in one snapshot, so that its parts belong together.
@@ -166,6 +171,7 @@ OutboxState LibpqxxOutbox::read_state() {
       sql.exec1("select coalesce(max(seq), 0) from oltp20.pruned where epoch = " + epoch)[0]
           .as<Seq>();
   state.secret = bytea_bytes(sql.exec1("select bytes from oltp20.secret")[0].c_str());
+  state.receipts_off = spoke::receipts_off(sql);
   state.may_notify = sql.exec1("show max_prepared_transactions")[0].as<int>() == 0;
   return state;
 }
@@ -421,6 +427,25 @@ Result<std::vector<Rejection>> LibpqxxOutbox::rejections(const Epoch& epoch, Seq
                                            uuid_text(epoch), after))
       out.push_back({row[0].as<Seq>(), row[1].c_str(), row[2].c_str()});
     return out;
+  });
+}
+
+Status LibpqxxOutbox::write_receipts(const std::vector<DestinationReceipt>& receipts) {
+  return run("writing receipts", [&]() -> Status {
+    put_receipts(connection(), receipts);
+    return {};
+  });
+}
+
+Result<bool> LibpqxxOutbox::somebody_waits() {
+  return run("looking for who waits",
+             [&]() -> Result<bool> { return spoke::somebody_waits(connection()); });
+}
+
+Result<std::vector<std::string>> LibpqxxOutbox::receipts_off() {
+  return run("reading whose receipts are off", [&]() -> Result<std::vector<std::string>> {
+    pqxx::nontransaction sql(connection());
+    return spoke::receipts_off(sql);
   });
 }
 

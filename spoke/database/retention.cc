@@ -69,6 +69,16 @@ void prune(pqxx::transaction_base& sql, Micros horizon_us, RetentionReport* repo
   }
 }
 
+// Busy ones are left to the next run.
+void prune_receipts(pqxx::transaction_base& sql, Micros horizon_us) {
+  for (int slot = 0; slot < kSlots; ++slot) try {
+      sql.exec_params1("select oltp20.prune_receipts($1::integer, $2::interval)", slot,
+                       interval(horizon_us));
+    } catch (const pqxx::sql_error& error) {
+      if (error.sqlstate() != "55P03") throw;
+    }
+}
+
 }  // namespace
 
 Retention::Retention(RetentionOptions options, const Clock& clock)
@@ -128,6 +138,7 @@ Result<RetentionReport> Retention::run_once(Micros horizon_us) {
     }
     sql.exec0("insert into oltp20.retention_run default values");
     prune(sql, horizon_us, &report);
+    prune_receipts(sql, horizon_us);
     const Micros rotate_after_us =
         options_.rotate_after_us > 0 ? options_.rotate_after_us : horizon_us / 3;
     if (!report.clock_jumped)

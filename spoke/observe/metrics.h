@@ -21,6 +21,7 @@ enum class SpokeMetric {
   bytes_rejected,
   transactions_dead_letter,
   bytes_dead_letter,
+  receipts_written,
   commit_to_journaled_seconds,
   commit_to_applied_seconds,
   capture_tick_seconds,
@@ -68,6 +69,8 @@ inline constexpr MetricRow kSpokeMetricTable[] = {
     {"oltp20_spoke_transactions_dead_letter_total", MetricType::counter,
      "Transactions that this database refused and that were put aside."},
     {"oltp20_spoke_bytes_dead_letter_total", MetricType::counter, "Bytes of those transactions."},
+    {"oltp20_spoke_receipts_written_total", MetricType::counter,
+     "Words of destinations about own transactions written into this database."},
     {"oltp20_spoke_commit_to_journaled_seconds",
      MetricType::histogram,
      "From a transaction's newest row, as a rule just before its commit, to the home hub's "

@@ -22,14 +22,16 @@ TEST_F(HubTest, ABeginningWithAChainOfItsOwnIsRefusedAndNotJournaled) {
 
 struct Withheld : HubTest {
   Withheld() {
-    hub::PolicyRule a, b, c;
+    hub::PolicyRule a, b, c, us;
     a.who = "spoke/evil";
     a.publish = {">"};
     b.who = "spoke/b";
     b.subscribe = {"public"};
     c.who = "spoke/c";
     c.subscribe = {">"};
-    policy({a, b, c});
+    us.who = "region/us";  // in which b is not; only its certificate says so
+    us.subscribe = {">"};
+    policy({a, b, c, us});
     attach(1, life);
   }
   // b may have the type of the one and the address of the other, and so neither.

@@ -120,6 +120,7 @@ class HubTest : public ::testing::Test {
   std::map<hub::LinkId, std::string> closed_;
   std::vector<DeliverBatch> delivered_;
   std::vector<ForwardRefusal> refused_;
+  std::map<hub::LinkId, std::vector<ForwardReceipts>> receipts_;  // passed on, by link
 
  private:
   void carry_out(hub::Action& action, std::deque<hub::Event>* queue) {
@@ -132,6 +133,9 @@ class HubTest : public ::testing::Test {
       closed_[close->link] = close->goodbye.reason;
     if (auto* send = std::get_if<hub::SendForward>(&action))
       if (auto* refusal = std::get_if<ForwardRefusal>(&send->frame)) refused_.push_back(*refusal);
+    if (auto* send = std::get_if<hub::SendForward>(&action))
+      if (auto* said = std::get_if<ForwardReceipts>(&send->frame))
+        receipts_[send->link].push_back(*said);
     if (auto* send = std::get_if<hub::SendDeliver>(&action))
       if (auto* batch = std::get_if<DeliverBatch>(&send->frame)) delivered_.push_back(*batch);
   }

@@ -55,6 +55,7 @@ void check_policy(const std::filesystem::path& file) {
   (void)(*policy)->may_publish(who, "order.new");
   (void)(*policy)->narrowed(who, {"order.>", "*.x"});
   (void)(*policy)->knows_destination("region/eu");
+  (void)(*policy)->may_reach("region/eu", "greeting");
 }
 
 void fuzz(std::string_view bytes) {

@@ -189,9 +189,18 @@ void frames() {
   down("welcome", ForwardWelcome{"hub", at.incarnation, true, {7, id_of<Hash>('c')}, 4096});
   down("ack", ForwardAck{5, 4, id_of<Hash>('a'), 77});
   down("refusal", ForwardRefusal{6, "type_denied", "no"});
+  const Receipt receipt{"store-17",
+                        life.id,
+                        1,
+                        9,
+                        12,
+                        "a gap",
+                        {{ReceiptException::Kind::dead_letter, 4, 5, "22P05", "no"}}};
+  down("receipts", ForwardReceipts{{{"b", "eu", at.incarnation, receipt}}});
   down("goodbye", Goodbye{Code::denied, "revoked"});
   frame<v1::DeliverUp>(2, "deliver-hello", DeliverUp(deliver_hello("s1", {at})));
   frame<v1::DeliverUp>(2, "deliver-ack", DeliverUp(DeliverAck{5, 4, 3}));
+  frame<v1::DeliverUp>(2, "deliver-receipts", DeliverUp(DeliverReceipts{true, true, {receipt}}));
   frame<v1::DeliverDown>(3, "deliver-welcome",
                          DeliverDown(DeliverWelcome{"hub", at.incarnation, at, true, 3, {"a.>"}}));
   DeliverBatch batch;

@@ -184,6 +184,8 @@ void Checks::written(const Spoke& spoke, const Record& record) {
 }
 
 void Checks::receipt_is_true(const Spoke& spoke, const DeliverUp& frame) {
+  if (const auto* said = std::get_if<DeliverReceipts>(&frame))
+    for (const Receipt& receipt : said->receipts) applied_is_true(spoke, receipt);
   const auto* ack = std::get_if<DeliverAck>(&frame);
   if (!ack || ack->durable == 0) return;
   const Database& database = spoke.database();
@@ -195,6 +197,30 @@ void Checks::receipt_is_true(const Spoke& spoke, const DeliverUp& frame) {
     fail("acknowledged is durable", spoke.name() + " says that lsn " +
                                         std::to_string(ack->durable) +
                                         " is flushed, and a crash would lose it");
+}
+
+// A mark is told when a crash of the destination's database would leave it there, and what was put
+// aside or given up at or below it is told with it.
+void Checks::applied_is_true(const Spoke& spoke, const Receipt& receipt) {
+  const OriginEpoch key{receipt.origin, receipt.epoch};
+  ++counts_.receipts;
+  if (receipt.seq > receipt.base && spoke.database().durable_mark(key).value_or(0) < receipt.seq)
+    return fail("applied is durable", spoke.name() + " says that it has applied " +
+                                          name_of(key.origin, key.epoch, receipt.seq) +
+                                          ", and a crash would lose it");
+  auto& told = told_exceptions_[{spoke.name(), key}];
+  told.insert(told.end(), receipt.exceptions.begin(), receipt.exceptions.end());
+  for (const spoke::DeadLetter& letter : spoke.database().state().dead_letters) {
+    if (letter.origin != key.origin || letter.epoch != key.epoch || letter.seq > receipt.seq)
+      continue;
+    bool known = std::ranges::any_of(told, [&](const ReceiptException& exception) {
+      return exception.from < letter.seq && letter.seq <= exception.to;
+    });
+    if (!known)
+      return fail("applied is durable", spoke.name() + " says that it has applied " +
+                                            name_of(key.origin, key.epoch, letter.seq) +
+                                            ", and has put it aside");
+  }
 }
 
 // ---- bounds -------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ class Checks {
   // What a database was told: whole transactions, each row once, epochs only for a reason.
   void written(const Spoke& spoke, const Record& record);
   void receipt_is_true(const Spoke& spoke, const DeliverUp& frame);
+  void applied_is_true(const Spoke& spoke, const Receipt& receipt);
   // Bounds.
   void hub_is_bounded(const Hub& hub);
   void origin_is_bounded(const Spoke& spoke);
@@ -65,7 +66,7 @@ class Checks {
 
   struct Counts {
     std::uint64_t gaps = 0, refused = 0, dead_letters = 0, epochs = 0, skipped = 0, delivered = 0,
-                  excused = 0, followed = 0, holes = 0;
+                  excused = 0, followed = 0, holes = 0, receipts = 0;
   };
   const Counts& counts() const { return counts_; }
 
@@ -83,6 +84,7 @@ class Checks {
   void gaps_are_justified(const Spoke& destination);
   void dead_letters_are_justified(const Spoke& destination);
   void refusals_are_recorded(const Spoke& origin);
+  void receipts_have_come(const Spoke& destination);
   void orphans_are_collected(const Hub& hub);
   bool excused(const Spoke& destination, const std::vector<Capture>& captures);
   bool was_given_up(const Spoke& destination, const Capture& capture) const;
@@ -104,6 +106,7 @@ class Checks {
   std::set<hub::LinkId> hostile_;
   std::map<std::string, std::size_t> parts_;  // that entries of a hub's journal have
   std::map<std::string, int> lives_due_;
+  std::map<std::pair<std::string, OriginEpoch>, std::vector<ReceiptException>> told_exceptions_;
   // What was disclosed on each link of a destination: rows of (origin, epoch, seq).
   using Place = std::tuple<std::string, std::string, Epoch, Seq>;  // destination, origin, ...
   std::map<Place, std::map<hub::LinkId, std::vector<RowId>>> disclosed_;

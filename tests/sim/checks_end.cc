@@ -250,6 +250,22 @@ void Checks::orphans_are_collected(const Hub& hub) {
                         " parts, and its entries have " + std::to_string(parts_[hub.name()]));
 }
 
+// Each origin knows how far each destination is, also when that is less than it was told before.
+void Checks::receipts_have_come(const Spoke& destination) {
+  for (const auto& [key, mark] : destination.database().state().marks) {
+    auto origin = world_.spokes().find(key.origin);
+    if (origin == world_.spokes().end()) continue;
+    const DatabaseState& state = origin->second->database().state();
+    const EpochInfo& life = state.epochs.back();
+    if (key.epoch != life.id && key.epoch != life.parent) continue;
+    auto told = state.receipts.find({destination.name(), key.epoch});
+    Seq seq = told == state.receipts.end() ? 0 : told->second.receipt.seq;
+    if (seq != mark.seq)
+      fail("receipts", key.origin + " believes that " + destination.name() + " has applied " +
+                           name_of(key, seq) + ", and it is at " + std::to_string(mark.seq));
+  }
+}
+
 void Checks::at_end() {
   learn_captures();
   for (const auto& [name, hub] : world_.hubs()) {
@@ -269,6 +285,7 @@ void Checks::at_end() {
     gaps_are_justified(*spoke);
     dead_letters_are_justified(*spoke);
     refusals_are_recorded(*spoke);
+    receipts_have_come(*spoke);
   }
 }
 

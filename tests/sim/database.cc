@@ -89,6 +89,10 @@ void DatabaseState::add(const Record& record, std::size_t lsn) {
               position->second = hole.gap.before;
           },
           [&](const LifeRecord& r) { lives.push_back(r); },
+          [&](const ReceiptsRecord& r) {
+            for (const DestinationReceipt& receipt : r.receipts)
+              receipts[{receipt.destination, receipt.receipt.epoch}] = receipt;
+          },
       },
       record);
 }
@@ -212,6 +216,21 @@ std::size_t Database::records_of_life(bool with_its_first_tick) const {
 void Database::close_gap(std::size_t gap) {
   append(GapClosedRecord{gap});
   flush();
+}
+
+std::optional<Seq> Database::durable_mark(const OriginEpoch& key) const {
+  Seq given_up = 0;  // behind what is looked at
+  for (std::size_t i = flushed_; i > 0; --i) {
+    const Record& record = *log_[i - 1].record;
+    if (const auto* closed = std::get_if<GapClosedRecord>(&record)) {
+      const spoke::Gap& gap = state_.gaps[closed->gap].gap;
+      if (OriginEpoch{gap.origin, gap.epoch} == key) given_up = std::max(given_up, gap.to);
+    }
+    if (const auto* applied = std::get_if<ApplyRecord>(&record))
+      for (const spoke::MarkMove& move : applied->marks)
+        if (OriginEpoch{move.origin, move.epoch} == key) return std::max(move.next, given_up);
+  }
+  return given_up == 0 ? std::nullopt : std::optional<Seq>(given_up);
 }
 
 Status Database::write(Record record, bool flush_it) {

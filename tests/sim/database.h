@@ -82,8 +82,11 @@ struct LifeRecord {
   Incarnation incarnation;
   spoke::ServerIdentity server;
 };
+struct ReceiptsRecord {
+  std::vector<DestinationReceipt> receipts;
+};
 using Record = std::variant<CommitRecord, TickRecord, CheckpointRecord, RejectionRecord,
-                            EpochRecord, ApplyRecord, GapClosedRecord, LifeRecord>;
+                            EpochRecord, ApplyRecord, GapClosedRecord, LifeRecord, ReceiptsRecord>;
 using RecordPtr = std::shared_ptr<const Record>;
 
 struct GapState {
@@ -108,6 +111,7 @@ struct DatabaseState {
   std::vector<GapState> gaps;
   std::vector<spoke::DeadLetter> dead_letters;
   std::vector<LifeRecord> lives;
+  std::map<std::pair<std::string, Epoch>, DestinationReceipt> receipts;  // by destination
   std::uint64_t next_xid = 3;
   std::int64_t next_position = 1;
 
@@ -163,6 +167,8 @@ class Database {
   std::size_t size() const { return log_.size(); }
   std::size_t flushed() const { return flushed_; }
   const Record& record(std::size_t lsn) const { return *log_[lsn].record; }
+  // The mark as a crash would leave it; nullopt: there is none.
+  std::optional<Seq> durable_mark(const OriginEpoch& key) const;
   const spoke::ServerIdentity& server() const { return server_; }
   std::uint64_t incarnation() const { return incarnation_; }  // sessions of an older one are dead
   bool asleep = false;                                        // the wake flag

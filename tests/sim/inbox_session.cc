@@ -12,7 +12,6 @@ Result<spoke::InboxState> InboxSession::open(const std::string& hub) {
   hub_ = hub;
   large_.reset();
   OLTP20_TRY(connect());
-  written_ = asked_for_ = db_.flushed();
   const DatabaseState* state = &db_.state();
   if (state->lives.empty() || !(state->lives.back().server == db_.server())) {
     LifeRecord life{id_of<Incarnation>(db_.dice().next(), db_.dice().next()), db_.server()};
@@ -26,6 +25,17 @@ Result<spoke::InboxState> InboxSession::open(const std::string& hub) {
       out.held_back.push_back({hole.gap.origin, hole.gap.epoch});
   for (const auto& [key, mark] : state->marks) out.marks.push_back(mark);
   for (const auto& [key, life] : state->known) out.epochs.push_back({key.origin, life});
+  using Kind = ReceiptException::Kind;
+  for (const spoke::DeadLetter& letter : state->dead_letters)
+    out.exceptions.push_back({{letter.origin, letter.epoch},
+                              {Kind::dead_letter, letter.seq - 1, letter.seq, "", letter.error}});
+  for (const GapState& hole : state->gaps) {
+    if (hole.gap.origin.empty()) continue;
+    (hole.closed ? out.exceptions : out.holes)
+        .push_back({{hole.gap.origin, hole.gap.epoch},
+                    {Kind::given_up, hole.gap.from, hole.gap.to, "", hole.gap.reason}});
+  }
+  written_ = db_.size();
   return out;
 }
 
@@ -167,16 +177,11 @@ Status InboxSession::commit_large(const std::optional<StreamPosition>& expected,
   return status;
 }
 
-Result<bool> InboxSession::flushed() {
+Result<std::uint64_t> InboxSession::flushed(bool at_once) {
   OLTP20_TRY(check());
-  if (broken(Switch::durable_before_flush)) return true;
-  if (db_.flushed() >= written_) return true;
-  if (asked_for_ == written_ || db_.dice().chance(50)) {  // asked again: one flush of its own
-    db_.flush();
-    return true;
-  }
-  asked_for_ = written_;
-  return false;
+  if (broken(Switch::durable_before_flush)) return written_;
+  if (at_once || db_.dice().chance(30)) db_.flush();  // sooner or later it is flushed by itself
+  return std::min(db_.flushed(), written_);
 }
 
 }  // namespace oltp20::sim

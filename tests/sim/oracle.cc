@@ -59,8 +59,15 @@ bool Oracle::may_publish(const std::string& spoke, const OracleRow& row, std::si
   auto who = permissions.find(spoke);
   if (who == permissions.end() || !any_covers(who->second.publish, row.type)) return false;
   if (row.destination.empty()) return true;
-  for (const auto& [name, region] : regions_)
-    if (row.destination == "spoke/" + name || row.destination == "region/" + region) return true;
+  // Rules name spokes only, and which of them are in a region a hub learns from certificates: so of
+  // a region it suffices that anybody may receive the type.
+  for (const auto& [name, region] : regions_) {
+    bool named = row.destination == "spoke/" + name;
+    bool known = named || row.destination == "region/" + region;
+    if (!known) continue;
+    for (const auto& [other, permission] : permissions)
+      if ((!named || other == name) && any_covers(permission.receive, row.type)) return true;
+  }
   return false;
 }
 

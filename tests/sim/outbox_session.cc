@@ -197,6 +197,16 @@ Result<std::vector<spoke::Rejection>> OutboxSession::rejections(const Epoch& epo
   return out;
 }
 
+Status OutboxSession::write_receipts(const std::vector<DestinationReceipt>& receipts) {
+  OLTP20_TRY(check());
+  return db_.write(ReceiptsRecord{receipts}, false);
+}
+
+Result<bool> OutboxSession::somebody_waits() {
+  OLTP20_TRY(check());
+  return db_.dice().chance(5);
+}
+
 Status OutboxSession::begin_epoch(const EpochInfo& epoch, const spoke::Tick& from, Seq network_has,
                                   const std::string&) {
   OLTP20_TRY(check());

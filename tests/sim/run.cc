@@ -383,6 +383,7 @@ Outcome Runner::run() {
     }
     if (!stopped()) world_.scheduler().run_until(world_.now() + 6 * kSecond, stop);
     if (!stopped()) come_to_rest();
+    if (!stopped()) world_.scheduler().run_until(world_.now() + 2 * kSecond, stop);  // receipts
     if (!stopped()) world_.checks().at_end();
   } catch (const CheckFailed& failed) {
     world_.checks().fail("check", failed.text);

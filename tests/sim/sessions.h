@@ -43,6 +43,9 @@ class OutboxSession final : public spoke::Outbox, Session {
   Status record_rejection(const Epoch& epoch, const spoke::Rejection& rejection,
                           std::uint64_t xid) override;
   Result<std::vector<spoke::Rejection>> rejections(const Epoch& epoch, Seq after) override;
+  Status write_receipts(const std::vector<DestinationReceipt>& receipts) override;
+  Result<bool> somebody_waits() override;
+  Result<std::vector<std::string>> receipts_off() override { return std::vector<std::string>(); }
   Status begin_epoch(const EpochInfo& epoch, const spoke::Tick& from, Seq network_has,
                      const std::string& why) override;
   Status set_asleep(bool asleep) override;
@@ -64,7 +67,8 @@ class InboxSession final : public spoke::Inbox, Session {
   Status begin_dead_letter(const spoke::MarkMove& mark, const spoke::DeadLetter& letter) override;
   Status add_part(std::string_view part) override;
   void abort_large() override { large_.reset(); }
-  Result<bool> flushed() override;
+  std::uint64_t commits() const override { return written_; }
+  Result<std::uint64_t> flushed(bool at_once) override;
 
  private:
   Status check_mark(const spoke::MarkMove& move) const;
@@ -74,7 +78,6 @@ class InboxSession final : public spoke::Inbox, Session {
   std::string hub_;
   std::optional<ApplyRecord> large_;  // an open SQL transaction
   std::size_t written_ = 0;           // the log behind the last commit of this session
-  std::size_t asked_for_ = 0;
 };
 
 // The transactions that a tick holds, in seq order. Also what the oracle believes of captures.

@@ -41,7 +41,7 @@ void ModelDatabase::commit(const std::vector<ModelRow>& rows) {
 void ModelDatabase::close_gap(const std::string& origin) {
   for (Gap& gap : gaps) {
     if (gap.gap.origin != origin || gap.closed) continue;
-    gap.closed = true;
+    gap.closed = gap.given_up = true;
     marks[{gap.gap.origin, gap.gap.epoch}].seq = gap.gap.to;
     for (auto& [hub, position] : positions) position = gap.gap.before;
   }
@@ -87,6 +87,7 @@ Result<spoke::OutboxState> ModelOutbox::open() {
   if (!checkpoints.empty())
     state.stable = {checkpoints.rbegin()->first, checkpoints.rbegin()->second};
   state.secret = std::string(32, 's');
+  state.receipts_off = db_.receipts_off;
   return state;
 }
 
@@ -189,6 +190,14 @@ Result<std::vector<spoke::Rejection>> ModelOutbox::rejections(const Epoch& epoch
   return out;
 }
 
+Status ModelOutbox::write_receipts(const std::vector<DestinationReceipt>& receipts) {
+  for (const DestinationReceipt& receipt : receipts) {
+    db_.receipts[{receipt.destination, receipt.receipt.epoch}] = receipt;
+    db_.receipt_log.push_back(receipt);
+  }
+  return {};
+}
+
 Status ModelOutbox::begin_epoch(const EpochInfo& epoch, const spoke::Tick& from, Seq,
                                 const std::string&) {
   db_.captured = 0;
@@ -225,6 +234,18 @@ Result<spoke::InboxState> ModelInbox::open(const std::string& hub) {
   for (const auto& gap : db_.gaps)
     if (!gap.closed && !gap.gap.origin.empty())
       state.held_back.push_back({gap.gap.origin, gap.gap.epoch});
+  using Kind = ReceiptException::Kind;
+  for (const auto& letter : db_.dead_letters)
+    state.exceptions.push_back({{letter.origin, letter.epoch},
+                                {Kind::dead_letter, letter.seq - 1, letter.seq, "", letter.error}});
+  for (const auto& gap : db_.gaps) {
+    std::pair<OriginEpoch, ReceiptException> hole{
+        {gap.gap.origin, gap.gap.epoch},
+        {Kind::given_up, gap.gap.from, gap.gap.to, "", gap.gap.reason}};
+    if (!gap.closed && !gap.gap.origin.empty()) state.holes.push_back(hole);
+    if (gap.given_up) state.exceptions.push_back(hole);
+  }
+  ++db_.commits;  // what is read
   return state;
 }
 
@@ -275,6 +296,7 @@ Status ModelInbox::apply(const spoke::ApplyGroup& group) {
   for (const auto& gap : group.gaps) next.gaps.push_back({gap, false});
   next.dead_letters.insert(next.dead_letters.end(), group.dead_letters.begin(),
                            group.dead_letters.end());
+  ++next.commits;
   db_ = std::move(next);
   return {};
 }
@@ -305,6 +327,7 @@ Status ModelInbox::commit_large(const std::optional<StreamPosition>& expected,
   if (large_->positions[hub_] != expected) return Status(Code::conflict, "the position moved");
   large_->positions[hub_] = next;
   db_ = std::move(*large_);
+  ++db_.commits;
   large_.reset();
   return {};
 }

@@ -39,6 +39,7 @@ struct ModelDatabase {
   struct Gap {
     spoke::Gap gap;
     bool closed = false;
+    bool given_up = false;  // by closing it
   };
 
   // The outbox.
@@ -53,6 +54,10 @@ struct ModelDatabase {
   std::int64_t next_position = 1;
   std::uint64_t next_xid = 100;
   std::uint64_t overlap_before = 0;
+  std::map<std::pair<std::string, Epoch>, DestinationReceipt> receipts;
+  std::vector<DestinationReceipt> receipt_log;  // each write
+  bool somebody_waits = false;
+  std::vector<std::string> receipts_off;
   std::uint8_t id_salt = 0;  // stands for the randomness of uuids: differs between lives
   // The inbox.
   std::vector<Received> received;
@@ -61,6 +66,8 @@ struct ModelDatabase {
   std::map<std::string, StreamPosition> positions;
   std::vector<Gap> gaps;
   std::vector<spoke::DeadLetter> dead_letters;
+  std::uint64_t commits = 0, flushed = 0, flush_questions = 0;
+  bool flush_stuck = false;
   // Faults.
   std::string poison;                                     // a payload that the database refuses
   std::string locked;                                     // one that it cannot take now
@@ -101,6 +108,9 @@ class ModelOutbox final : public spoke::Outbox {
   Status record_rejection(const Epoch& epoch, const spoke::Rejection& rejection,
                           std::uint64_t xid) override;
   Result<std::vector<spoke::Rejection>> rejections(const Epoch& epoch, Seq after) override;
+  Status write_receipts(const std::vector<DestinationReceipt>& receipts) override;
+  Result<bool> somebody_waits() override { return db_.somebody_waits; }
+  Result<std::vector<std::string>> receipts_off() override { return db_.receipts_off; }
   Status begin_epoch(const EpochInfo& epoch, const spoke::Tick& from, Seq network_has,
                      const std::string& why) override;
   Status set_asleep(bool asleep) override;
@@ -124,7 +134,12 @@ class ModelInbox final : public spoke::Inbox {
   Status commit_large(const std::optional<StreamPosition>& expected,
                       const StreamPosition& next) override;
   void abort_large() override { large_.reset(); }
-  Result<bool> flushed() override { return true; }
+  std::uint64_t commits() const override { return db_.commits; }
+  Result<std::uint64_t> flushed(bool at_once) override {
+    ++db_.flush_questions;
+    if (at_once && !db_.flush_stuck) db_.flushed = db_.commits;
+    return db_.flushed;
+  }
 
  private:
   Status move(ModelDatabase* db, const spoke::MarkMove& mark) const;

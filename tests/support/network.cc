@@ -69,8 +69,8 @@ std::string Network::config_of(const std::string& name) const {
 }
 
 void Network::add_spoke(const std::string& name, PostgresCluster& cluster,
-                        const std::string& database) {
-  issue("spoke", name, path(name + "-tls"));
+                        const std::string& database, const std::string& region) {
+  issue("spoke", name, path(name + "-tls"), {"--region", region});
   http_ports_[name] = free_port();
   cluster.create_database(database);
   move_spoke(name, cluster, database);

@@ -19,7 +19,8 @@ class Network {
   // Writes NAME's certificate and configuration and installs the schema in the cluster's database
   // `database`; does not start the agent.
   void add_spoke(const std::string& name, PostgresCluster& cluster,
-                 const std::string& database = "oltp20_framework");
+                 const std::string& database = "oltp20_framework",
+                 const std::string& region = "eu");
   // The same spoke on another database from now on.
   void move_spoke(const std::string& name, PostgresCluster& cluster,
                   const std::string& database = "oltp20_framework");

@@ -28,6 +28,21 @@ inline auto fields(const ForwardWelcome& f) {
 inline auto fields(const ForwardAck& f) {
   return std::tie(f.journaled, f.stable, f.chain, f.consumed_bytes);
 }
+inline auto fields(const ReceiptException& f) {
+  return std::tie(f.kind, f.from, f.to, f.code, f.reason);
+}
+inline auto fields(const Receipt& f) {
+  return std::tie(f.origin, f.epoch, f.base, f.seq, f.held_to, f.held_reason, f.exceptions);
+}
+inline auto fields(const DestinationReceipt& f) {
+  return std::tie(f.destination, f.region, f.database, f.receipt);
+}
+inline auto fields(const ForwardReceipts& f) {
+  return std::tie(f.receipts);
+}
+inline auto fields(const DeliverReceipts& f) {
+  return std::tie(f.first, f.last, f.receipts);
+}
 inline auto fields(const ForwardRefusal& f) {
   return std::tie(f.seq, f.code, f.reason);
 }

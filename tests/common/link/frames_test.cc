@@ -21,6 +21,17 @@ StreamPosition a_position(Lsn lsn) {
   return {id_of<Incarnation>('i'), lsn, id_of<Hash>('h')};
 }
 
+Receipt a_receipt(const std::string& origin) {
+  return {origin,
+          id_of<Epoch>('o'),
+          3,
+          12,
+          15,
+          "a gap",
+          {{ReceiptException::Kind::dead_letter, 8, 9, "22P05", "no"},
+           {ReceiptException::Kind::given_up, 4, 7, "", "lost"}}};
+}
+
 TEST(Frames, EveryKindPassesFromAnOriginToItsHub) {
   Hub hub;
   ForwardRecorder spoke;
@@ -47,6 +58,7 @@ TEST(Frames, EveryKindPassesFromAHubToAnOrigin) {
       ForwardWelcome{"h1", id_of<Incarnation>('i'), true, {5, id_of<Hash>('c')}, 1 << 20},
       ForwardAck{10, 9, id_of<Hash>('a'), 12345},
       ForwardRefusal{11, "type_denied", "spoke/s1 may not publish \"x\""},
+      ForwardReceipts{{{"s2", "eu", id_of<Incarnation>('d'), a_receipt("")}}},
       Goodbye{Code::conflict, "enough"},
   };
   for (const ForwardDown& frame : sent) hub.server().send(link, frame);
@@ -69,6 +81,8 @@ TEST(Frames, EveryKindPassesFromADestinationToItsHub) {
                    1 << 23},
       DeliverKnown{{{"s2", id_of<Epoch>('2')}, {"s3", id_of<Epoch>('3')}}, false},
       DeliverAck{1, 2, 3},
+      DeliverReceipts{true, false, {a_receipt("s2"), a_receipt("s3")}},
+      DeliverReceipts{false, true, {}},
   };
   for (const DeliverUp& frame : sent) client->send(frame);
   ASSERT_TRUE(eventually([&] { return hub.recorder.link(0).deliver.size() == sent.size(); }));
