@@ -14,7 +14,8 @@ namespace oltp20::spoke {
 namespace {
 
 constexpr std::array kRoles = {"oltp20_owner", "oltp20_application", "oltp20_agent",
-                               "oltp20_admin"};
+                               "oltp20_admin", "oltp20_developer"};
+constexpr std::array kSchemas = {"oltp20", "message", "oltp20_handler"};
 
 std::string checksum(std::string_view text) {
   Sha256 hasher;
@@ -54,6 +55,9 @@ std::vector<std::string> role_statements(pqxx::transaction_base& sql, const UrlP
       !(role_exists(sql, agent.user) && role_exists(sql, "oltp20_agent") &&
         is_member(sql, agent.user, "oltp20_agent")))
     out.push_back("grant oltp20_agent to " + login);
+  if (!(role_exists(sql, "oltp20_admin") && role_exists(sql, "oltp20_developer") &&
+        is_member(sql, "oltp20_admin", "oltp20_developer")))
+    out.push_back("grant oltp20_developer to oltp20_admin");
   const std::string self = sql.exec1("select current_user")[0].c_str();
   if (!(role_exists(sql, "oltp20_owner") && is_member(sql, self, "oltp20_owner")))
     out.push_back("grant oltp20_owner to " + sql.quote_name(self));
@@ -80,12 +84,12 @@ Status make_schemas(pqxx::transaction_base& sql, const Session& session) {
     return Status(Code::denied, session.label() +
                                     ": the administrator's login needs CREATE on "
                                     "the database.");
-  for (const std::string schema : {"oltp20", "message"})
+  for (const std::string schema : kSchemas)
     if (!sql.exec("select from pg_namespace where nspname = '" + schema + "'").empty())
       return Status(Code::invalid, session.label() + " already has a schema '" + schema +
                                        "' that is not ours. Rename it, or choose another "
                                        "database.");
-  for (const std::string schema : {"oltp20", "message"})
+  for (const std::string schema : kSchemas)
     sql.exec0("create schema " + schema + " authorization oltp20_owner");
   sql.exec0("set local role oltp20_owner");
   sql.exec0(
@@ -203,7 +207,7 @@ Status uninstall(const std::string& admin_url, bool force) {
     sql.exec0("set local lock_timeout = '10s'");
     sql.exec0("lock table message.outgoing in share mode");
     if (!force) OLTP20_TRY(check_nothing_unstable(sql, **session));
-    sql.exec0("drop schema message, oltp20 cascade");
+    sql.exec0("drop schema message, oltp20, oltp20_handler cascade");
     sql.commit();
     return {};
   });

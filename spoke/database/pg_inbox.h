@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "common/base/clock.h"
 #include "spoke/core/inbox.h"
 
 namespace oltp20::spoke {
@@ -16,6 +17,8 @@ struct PgInboxOptions {
   std::string url;
   // Told what a person should know, such as a lock that a stranger holds. In open()'s thread.
   std::function<void(const std::string&)> warn = {};
+  // What one transaction's tables and handlers may take; of a large one, a part of it.
+  Micros handler_timeout = 30 * kSecond;
 };
 
 class PgInbox : public Inbox {

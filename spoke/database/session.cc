@@ -145,6 +145,10 @@ Result<std::unique_ptr<Session>> Session::connect(const SessionOptions& options)
   }
 }
 
+void Session::pin() {
+  pqxx::nontransaction(connection_).exec(kPinned);
+}
+
 void Session::cancel() {
   try {
     connection_.cancel_query();

@@ -42,6 +42,8 @@ class Session {
   pqxx::connection& connection() { return connection_; }
   // Any thread, while the object lives: asks the server to end the statement that is running.
   void cancel();
+  // Sets again what a handler may have set for the session.
+  void pin();
   const std::string& label() const { return label_; }
 
  private:
