@@ -79,6 +79,8 @@ class Canceller {
 
 // The Status of the exception that is being handled.
 Status current_exception_status(const std::string& doing);
+// Empty: libpq's own, of the connection.
+std::string sqlstate_of(const pqxx::failure& error);
 // SQLSTATE of the exception that is being handled, if it has one.
 std::optional<std::string> current_sqlstate();
 

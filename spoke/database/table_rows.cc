@@ -73,8 +73,10 @@ auto TableRows::blame(pqxx::transaction_base& sql, const IncomingTransaction& tr
   const Micros begun = system_clock().monotonic_us();
   try {
     return body();
-  } catch (const pqxx::sql_error& error) {
-    const std::string state = error.sqlstate();
+  } catch (const pqxx::failure& error) {
+    std::string state = sqlstate_of(error);
+    // A handler's own connection, or so it says.
+    if (dynamic_cast<const pqxx::broken_connection*>(&error)) state = "08000";
     if (state.empty() || !sql.conn().is_open() || state == "XX001" || state == "XX002") throw;
     const std::string sentence = transaction.origin + "/" + std::to_string(transaction.seq) + ": " +
                                  std::string(error.what());
