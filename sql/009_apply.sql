@@ -504,6 +504,16 @@ comment on function oltp20.retry_dead_letter(text, uuid, bigint) is
   'Has the agent apply the kept transaction, whole, as soon as this commits. retried_at of '
   'oltp20.dead_letter says that it was, error why it was not. It comes after those that passed it.';
 
+-- By the agent, in the transaction that has applied it. Rows of an earlier seq have come: what is
+-- known of the life's ids is read anew.
+create function oltp20.letter_applied(of_origin text, of_epoch uuid, of_seq bigint) returns void
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+  delete from oltp20.overlap_reach r where r.origin = of_origin and r.epoch = of_epoch;
+  update oltp20.dead_letter d set retried_at = clock_timestamp(), retried_by = d.retry_wanted_by,
+      retry_wanted_at = null, retry_wanted_by = null
+    where d.origin = of_origin and d.epoch = of_epoch and d.seq = of_seq
+$$;
+
 create function oltp20.discard_dead_letter(origin text, epoch uuid, seq bigint, reason text)
 returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -562,9 +572,9 @@ grant select on oltp20.registry, oltp20.accepted, oltp20.handler, oltp20.strict_
 grant select on oltp20.applied, oltp20.accepted, oltp20.handler, oltp20.drift
   to oltp20_application;
 grant insert on oltp20.applied_part to oltp20_agent;
-grant update (error, sqlstate, retry_wanted_at, retry_wanted_by, retried_at, retried_by, retry_failed_at)
+grant update (error, sqlstate, retry_wanted_at, retry_wanted_by, retry_failed_at)
   on oltp20.dead_letter to oltp20_agent;
-grant execute on function oltp20.hold_registry(),
+grant execute on function oltp20.hold_registry(), oltp20.letter_applied(text, uuid, bigint),
   oltp20.apply_rows(text, uuid, bigint, integer[], uuid[], text[], date[], text[], jsonb[], text[],
                     timestamptz[]),
   oltp20.finish_transaction(text, uuid, bigint, boolean), oltp20.note_drift(text, text, text[])

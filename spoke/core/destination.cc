@@ -33,6 +33,7 @@ void Destination::open_database(Now now, DestinationActions* out) {
   epochs_.clear();
   held_back_.clear();
   for (Mark& mark : state->marks) marks_[{mark.origin, mark.epoch}] = mark;
+  strict_ = {state->strict_origins.begin(), state->strict_origins.end()};
   held_back_.insert(state->held_back.begin(), state->held_back.end());
   for (KnownEpoch& known : state->epochs) epochs_[{known.origin, known.life.id}] = known.life;
   out->push_back(DestinationNotice{DestinationNotice::Kind::database_open,

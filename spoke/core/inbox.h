@@ -8,7 +8,8 @@
 //  3. synchronous_commit may be off for apply(); flushed() says up to where commits are durable.
 //  4. An error of the content (not of connection or resources) is `invalid` and names SQLSTATE;
 //     `unavailable` and `exhausted` are transient. After any error nothing of the group is there.
-//  5. A lost connection is `unavailable`; nothing reconnects by itself. One thread.
+//  5. An apply() after strict_origins changed is `conflict`.
+//  6. A lost connection is `unavailable`; nothing reconnects by itself. One thread.
 #pragma once
 
 #include <memory>
@@ -40,6 +41,7 @@ struct InboxState {
   std::vector<Mark> marks;
   std::vector<KnownEpoch> epochs;
   std::vector<OriginEpoch> held_back;  // with an open gap in front
+  std::vector<std::string> strict_origins;  // held back instead of having dead letters
 };
 
 // Rows of a fork's overlap: skip those whose id message.incoming has of (origin, epoch, seq >

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "spoke/database/incoming_rows.h"
+#include "spoke/database/letter_retry.h"
 #include "spoke/database/schema.h"
 #include "spoke/database/session.h"
 #include "spoke/database/small_group.h"
@@ -43,6 +44,7 @@ class LibpqxxInbox final : public PgInbox {
   Result<bool> flushed() override;
   int notification_socket() override { return session_ ? session_->connection().sock() : -1; }
   bool take_notification() override;
+  Result<bool> retry_dead_letters() override;
   void cancel() override { canceller_.cancel(); }
 
  private:
@@ -151,6 +153,7 @@ InboxState LibpqxxInbox::read_state() {
   {
     pqxx::work registry(connection());
     tables_.read(registry);
+    state.strict_origins = tables_.strict_origins();
   }
   pqxx::transaction<pqxx::repeatable_read, pqxx::read_only> sql(connection());
   for (const auto& row : sql.exec_params(
@@ -246,7 +249,7 @@ void LibpqxxInbox::keep_exceptions(Sql& sql, const ApplyGroup& group) {
 }
 
 void LibpqxxInbox::keep_dead_letter(Sql& sql, const DeadLetter& letter) {
-  letter_ = {letter.origin, letter.epoch, letter.seq, {}, "", ""};
+  letter_ = {letter.origin, letter.epoch, letter.seq, {}, letter.sqlstate, ""};
   letter_parts_ = 0;
   sql.exec_params0(
       "insert into oltp20.dead_letter (origin, epoch, seq, sqlstate, error) values ($1, $2::uuid, "
@@ -259,6 +262,7 @@ void LibpqxxInbox::keep_part(Sql& sql, std::string_view content) {
       "insert into oltp20.dead_letter_part (origin, epoch, seq, part, content) values ($1, "
       "$2::uuid, $3::bigint, $4::integer, $5::bytea) on conflict do nothing",
       letter_.origin, uuid_text(letter_.epoch), letter_.seq, letter_parts_++, bytea_text(content));
+  if (letter_.sqlstate == "OL001") tables_.note_drift(sql, content);
 }
 
 // What was registered since is read, and the group tried again: nothing has happened then.
@@ -433,6 +437,16 @@ Result<bool> LibpqxxInbox::flushed() {
     asked_for_ = now;
     if (passed) flushed_ = now;
     return passed;
+  });
+}
+
+Result<bool> LibpqxxInbox::retry_dead_letters() {
+  if (large_) return false;
+  return run("retrying dead letters", [&]() -> Result<bool> {
+    const std::size_t applied = retry_letters(connection(), tables_);
+    commits_ += applied;
+    session_->pin();
+    return true;
   });
 }
 

@@ -27,6 +27,9 @@ class PgInbox : public Inbox {
   virtual int notification_socket() = 0;
   // True when an operator changed marks or positions, or the connection was lost: open() again.
   virtual bool take_notification() = 0;
+  // Applies the dead letters that an operator wants tried again. Nothing while a large transaction
+  // is being written: false then.
+  virtual Result<bool> retry_dead_letters() = 0;
   // Any thread: ends the statement that is running, with an error; none is no harm.
   virtual void cancel() = 0;
 };

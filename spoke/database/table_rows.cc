@@ -110,6 +110,29 @@ void TableRows::add(pqxx::transaction_base& sql, const IncomingTransaction& tran
   });
 }
 
+void TableRows::note_drift(pqxx::transaction_base& sql, std::string_view part) const {
+  Result<PartView> view = PartView::parse(part);
+  if (!view) return;
+  std::set<std::pair<std::string, std::string>> noted;  // type and headers
+  for (const RowSlice& slice : view->rows) {
+    if (slice.withheld) continue;
+    Result<MessageRow> row = parse_row(slice);
+    if (!row || !row->payload || !row->headers || !accepted_.contains(row->type)) continue;
+    const std::string type(row->type), headers(*row->headers);
+    if (!noted.emplace(type, headers).second) continue;
+    try {
+      pqxx::subtransaction alone(static_cast<pqxx::dbtransaction&>(sql), "drift");
+      alone.exec_params(
+          "select oltp20.note_drift($1, $2::jsonb ->> 'oltp20.shape', "
+          "array(select jsonb_object_keys($3::jsonb)))",
+          type, headers, std::string(*row->payload));
+      alone.commit();
+    } catch (const pqxx::sql_error&) {
+      continue;
+    }
+  }
+}
+
 void TableRows::finish(pqxx::transaction_base& sql, const IncomingTransaction& transaction,
                        bool more) {
   handler_calls_ += blame(sql, transaction, [&] {

@@ -81,6 +81,33 @@ class TablesTest : public DatabaseTest {
     EXPECT_THAT(status.message(), HasSubstr("SQLSTATE " + state));
     EXPECT_THAT(status.message(), HasSubstr(sentence));
   }
+  // The next seq, as a dead letter, as the core does it.
+  void put_aside(const std::vector<Sent>& sent) {
+    IncomingTransaction rows = transaction(seq_ + 1, sent);
+    TransactionHeader header;
+    header.origin = "store-1";
+    header.epoch = kEpoch;
+    header.seq = rows.seq;
+    header.rows = static_cast<std::uint32_t>(rows.rows.size());
+    TransactionEncoder encoder(header, std::string(32, 's'));
+    for (const IncomingRow& row : rows.rows) encoder.add_row(row.row);
+    encoder.finish();
+    ApplyGroup group;
+    group.marks.push_back({"store-1", kEpoch, seq_, 0, seq_ + 1});
+    group.expected_position = at(seq_);
+    group.position = at(seq_ + 1);
+    group.dead_letters.push_back(
+        {"store-1", kEpoch, seq_ + 1, {*encoder.take_part()}, "OL001", "no"});
+    Status status = inbox_->apply(group);
+    ASSERT_TRUE(status) << status.message();
+    ++seq_;
+  }
+  void retry() {
+    sql("select oltp20.retry_dead_letter(origin, epoch, seq) from oltp20.dead_letter");
+    Result<bool> done = inbox_->retry_dead_letters();
+    ASSERT_TRUE(done) << done.status().message();
+    EXPECT_TRUE(*done);
+  }
   void accept() { as_owner("select oltp20.accept_table('item', 'shop.item')"); }
   std::string items() const {
     return sql("select string_agg(id || ':' || coalesce(name, 'null') || ':' || price, ' ' "
@@ -267,6 +294,86 @@ TEST_F(TablesTest, OverlapIsRecognisedInTablesToo) {
   Status status = inbox_->apply(fork);
   ASSERT_TRUE(status) << status.message();
   EXPECT_EQ(items(), "1:a:1.00 2:b:1.00");
+}
+
+TEST_F(TablesTest, ADeadLetterIsRetriedWholeWhenItsCauseIsGone) {
+  accept();
+  expect_applied({{{"note", "first", ""}}});
+  put_aside({item(R"({"id": "1", "name": "a", "price": "1.00", "size": "L"})", "another"),
+             {"note", "with it", ""}});
+  EXPECT_EQ(sql("select what from oltp20.drift"), "not in shop.item: size");
+  expect_applied({{{"note", "third", ""}}});
+  retry();
+  EXPECT_THAT(sql("select error from oltp20.dead_letter where retried_at is null and "
+                  "retry_wanted_at is null and retry_failed_at is not null"),
+              HasSubstr("has no column size"));
+  EXPECT_EQ(messages(), "2");
+  as_owner("alter table shop.item add size text");
+  retry();
+  EXPECT_EQ(sql("select retried_by from oltp20.dead_letter where retried_at is not null"),
+            "postgres");
+  EXPECT_EQ(sql("select size from shop.item"), "L");
+  EXPECT_EQ(sql("select string_agg(payload, ' ' order by seq) from message.incoming"),
+            "first with it third");
+  EXPECT_EQ(sql("select dead_letters from oltp20.status"), "0");
+  EXPECT_THAT(error_of("select oltp20.retry_dead_letter(origin, epoch, seq) from "
+                       "oltp20.dead_letter"),
+              HasSubstr("was applied at"));
+  EXPECT_THAT(error_of("select oltp20.retry_dead_letter('x', gen_random_uuid(), 1)"),
+              HasSubstr("there is no dead letter x/"));
+}
+
+TEST_F(TablesTest, ARetriedLetterSkipsWhatAnotherLifeHasBroughtAndIsSeenByTheNext) {
+  accept();
+  expect_applied({{{"note", "first", ""}}});
+  const Sent one = item(R"({"id": "1", "name": "a", "price": "1.00"})"),
+             two = item(R"({"id": "2", "name": "b", "price": "1.00"})");
+  put_aside({one, two});
+  const std::string id_of_one = "row " + std::to_string(last_id_ - 1),
+                    id_of_two = "row " + std::to_string(last_id_);
+  auto child = [&](std::optional<Seq> from, Seq seq, const Sent& row, const std::string& id) {
+    ApplyGroup group;
+    group.marks.push_back({"store-1", kChild, from, 0, seq});
+    group.epochs.push_back({"store-1", {kChild, kEpoch, {1, Hash{}}}});
+    group.expected_position = at(seq_);
+    group.position = at(++seq_);
+    group.transactions.push_back(transaction(seq, {row}, kChild));
+    group.transactions[0].rows[0].row.id = RowId::from(id);
+    group.transactions[0].overlaps = {Overlap{kEpoch, 1}};
+    Status status = inbox_->apply(group);
+    EXPECT_TRUE(status) << status.message();
+  };
+  child(std::nullopt, 1, one, id_of_one);
+  retry();
+  EXPECT_EQ(items(), "1:a:1.00 2:b:1.00");
+  child(1, 2, two, id_of_two);
+  EXPECT_EQ(items(), "1:a:1.00 2:b:1.00");
+}
+
+TEST_F(TablesTest, ADiscardedLetterIsKeptWithItsReason) {
+  expect_applied({{{"note", "first", ""}}});
+  put_aside({{"note", "second", ""}});
+  const std::string discard =
+      "select oltp20.discard_dead_letter(origin, epoch, seq, '%') from oltp20.dead_letter";
+  auto discard_because = [&](const std::string& why) {
+    std::string statement = discard;
+    return error_of(statement.replace(statement.find('%'), 1, why));
+  };
+  EXPECT_THAT(discard_because(""), HasSubstr("say why"));
+  EXPECT_EQ(discard_because("an example"), "");
+  EXPECT_THAT(discard_because("again"), HasSubstr("was discarded by postgres"));
+  EXPECT_EQ(sql("select discard_reason from oltp20.dead_letter"), "an example");
+  EXPECT_EQ(sql("select count(*) from oltp20.dead_letter_part"), "1");
+}
+
+TEST_F(TablesTest, AChangeOfStrictOriginsIsAConflictOnce) {
+  expect_applied({{{"note", "first", ""}}});
+  sql("select oltp20.set_strict('store-1', true)");
+  EXPECT_EQ(apply({{{"note", "second", ""}}}).code(), Code::conflict);
+  auto state = inbox_->open("eu-west");
+  ASSERT_TRUE(state) << state.status().message();
+  EXPECT_EQ(state->strict_origins, std::vector<std::string>{"store-1"});
+  expect_applied({{{"note", "second", ""}}});
 }
 
 TEST_F(TablesTest, ALargeTransactionIsAppliedPartByPart) {
