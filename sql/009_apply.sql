@@ -364,13 +364,15 @@ $$ select from oltp20.registry for share $$;
 -- their tables, runs of one table at once, the others into message.incoming.
 create function oltp20.apply_rows(
   of_origin text, of_epoch uuid, of_seq bigint, positions integer[], ids uuid[], types text[],
-  dates date[], payloads text[], headers jsonb[], destinations text[], sent_at timestamptz[])
+  dates date[], payloads text[], headers jsonb[], destinations text[], sent_at timestamptz[],
+  hops integer)
 returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   run record;
   drifted boolean;
 begin
+  perform set_config('oltp20.hops', (hops + 1)::text, true);
   insert into message.incoming (origin, epoch, seq, position, id, type, date, payload, headers,
                                 destination, sent_at)
     select of_origin, of_epoch, of_seq, r.* from unnest(positions, ids, types, dates, payloads,
@@ -441,7 +443,7 @@ begin
   else
     execute format('select oltp20_handler.c_%s()', checker::bigint);
   end if;
-  perform set_config('oltp20.checked_by', '', true);
+  perform set_config('oltp20.checked_by', '', true), set_config('oltp20.hops', '', true);
   if more then
     select string_agg(distinct format('%I.%I', n.nspname, c.conname), ', ') into deferred
       from pg_constraint c join pg_namespace n on n.oid = c.connamespace
@@ -576,7 +578,7 @@ grant update (error, sqlstate, retry_wanted_at, retry_wanted_by, retry_failed_at
   on oltp20.dead_letter to oltp20_agent;
 grant execute on function oltp20.hold_registry(), oltp20.letter_applied(text, uuid, bigint),
   oltp20.apply_rows(text, uuid, bigint, integer[], uuid[], text[], date[], text[], jsonb[], text[],
-                    timestamptz[]),
+                    timestamptz[], integer),
   oltp20.finish_transaction(text, uuid, bigint, boolean), oltp20.note_drift(text, text, text[])
   to oltp20_agent;
 grant execute on function oltp20.retry_dead_letter(text, uuid, bigint),

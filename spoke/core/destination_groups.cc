@@ -221,6 +221,7 @@ Result<IncomingTransaction> Destination::rows_of(const PartView& view) {
   out.origin = view.header.origin;
   out.epoch = view.header.epoch;
   out.seq = view.header.seq;
+  out.hops = view.header.hops;
   out.rows.reserve(view.rows.size());
   for (std::uint32_t i = 0; i < view.rows.size(); ++i) {
     if (view.rows[i].withheld) continue;

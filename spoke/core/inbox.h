@@ -61,6 +61,7 @@ struct IncomingTransaction {
   Seq seq = 0;
   std::vector<IncomingRow> rows;
   std::vector<Overlap> overlaps;  // one for each other life of the origin
+  std::uint8_t hops = 0;
 };
 
 // From `expected` to `next`. expected nullopt: the mark must not exist; it is made with base.

@@ -8,10 +8,10 @@ namespace {
 // there is no row no marker is looked at: it would be one without a row.
 std::string raw(const std::string& condition) {
   return "select xid, position, coalesce(octet_length(payload), 0) "
-         "+ coalesce(octet_length(headers::text), 0) as bytes "
+         "+ coalesce(octet_length(headers::text), 0) as bytes, hops "
          "from message.outgoing where " +
          condition +
-         " union all select xid, position, null::integer from oltp20.marker where not again and " +
+         " union all select xid, position, null::integer, null::smallint from oltp20.marker where not again and " +
          condition + " and (select true from message.outgoing where " + condition +
          " order by xid limit 1)";
 }
@@ -28,7 +28,7 @@ const std::string kRowColumns =
 
 std::string grouped(const std::string& further) {
   return "select xid, max(position) as place, count(bytes) as rows, sum(bytes) as bytes, "
-         "max(bytes) as largest from (" +
+         "max(bytes) as largest, max(hops) as hops from (" +
          raw(kBegunSince + further) + " union all " + raw(kInProgress + further) +
          ") as r group by xid having count(bytes) > 0";
 }
@@ -56,13 +56,14 @@ std::string take_tick_sql(bool wal_visible) {
          "last + transactions, $3, $4::bigint, " +
          lsn +
          ", ids from fits, total where ok and transactions > 0 returning *) "
-         "select place, xid, rows, bytes, largest, tick, epoch, snapshot, volume from ("
+         "select place, xid, rows, bytes, largest, tick, epoch, snapshot, volume, hops "
+         "from ("
          "select -1::bigint as place, case when f.ok then 1 else 0 end as xid, "
          "t.first as rows, t.last as bytes, pg_wal_lsn_diff(t.wal_lsn, '0/0')::bigint as largest, "
          "t.number as tick, t.epoch::text as epoch, t.snapshot::text as snapshot, "
-         "(select volume from total) as volume from fits f left join taken t on true "
+         "(select volume from total) as volume, null::smallint as hops from fits f left join taken t on true "
          "union all (select place, xid::text::bigint, rows, bytes, largest, null, null, null, "
-         "null::bigint "
+         "null::bigint, hops "
          "from pending where (select ok from fits) order by place limit $5::bigint)) as answer "
          "order by place";
 }

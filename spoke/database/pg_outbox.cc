@@ -30,9 +30,10 @@ Tick tick_of(const pqxx::row& row) {
   return tick;
 }
 
-PendingTransaction pending_of(const pqxx::row& row) {  // xid, place, rows, bytes, largest
+PendingTransaction pending_of(const pqxx::row& row) {  // xid, place, rows, bytes, largest, hops
   return {row[0].as<std::uint64_t>(), row[1].as<std::int64_t>(), row[2].as<std::uint32_t>(),
-          row[3].as<std::uint64_t>(), row[4].as<std::uint32_t>()};
+          row[3].as<std::uint64_t>(), row[4].as<std::uint32_t>(),
+          static_cast<std::uint8_t>(row[5].as<int>())};
 }
 
 std::string lsn_text(std::uint64_t lsn) {
@@ -226,7 +227,7 @@ Result<std::optional<TickResult>> LibpqxxOutbox::take_tick(const Tick& last) {
     } catch (const pqxx::unique_violation&) {
       return conflict;
     }
-    // place, xid, rows, bytes, largest, tick, epoch, snapshot, volume
+    // place, xid, rows, bytes, largest, tick, epoch, snapshot, volume, hops
     const pqxx::row head = answer.at(0);
     if (head[1].as<int>() != 1) return conflict;
     if (head[5].is_null()) return std::optional<TickResult>();
@@ -246,7 +247,8 @@ Result<std::optional<TickResult>> LibpqxxOutbox::take_tick(const Tick& last) {
       const pqxx::row row = answer[static_cast<pqxx::result::size_type>(i)];
       result.head.push_back({row[1].as<std::uint64_t>(), row[0].as<std::int64_t>(),
                              row[2].as<std::uint32_t>(), row[3].as<std::uint64_t>(),
-                             row[4].as<std::uint32_t>()});
+                             row[4].as<std::uint32_t>(),
+                             static_cast<std::uint8_t>(row[9].as<int>())});
     }
     return std::optional<TickResult>(std::move(result));
   });

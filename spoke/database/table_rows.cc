@@ -28,7 +28,7 @@ void TableRows::prepare(pqxx::connection& connection) {
   connection.prepare("apply_rows",
                      "select oltp20.apply_rows($1, $2::uuid, $3::bigint, $4::text::integer[], "
                      "$5::text::uuid[], $6::text::text[], $7::text::date[], $8::text::text[], "
-                     "$9::text::jsonb[], $10::text::text[], $11::text::timestamptz[])");
+                     "$9::text::jsonb[], $10::text::text[], $11::text::timestamptz[], $12::integer)");
   connection.prepare(
       "finish_transaction",
       "select oltp20.finish_transaction($1, $2::uuid, $3::bigint, $4::boolean)");
@@ -106,7 +106,8 @@ void TableRows::add(pqxx::transaction_base& sql, const IncomingTransaction& tran
   blame(sql, transaction, [&] {
     sql.exec_prepared("apply_rows", transaction.origin, uuid_text(transaction.epoch),
                       transaction.seq, rows[1], rows[2], rows[3], rows[4], rows[5], rows[6],
-                      rows[7], rows[8]);
+                      rows[7], rows[8],
+                      int{transaction.hops});
   });
 }
 
