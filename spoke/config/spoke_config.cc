@@ -52,10 +52,8 @@ Result<SpokeConfig> load_spoke_config(const std::filesystem::path& file,
   config.horizon_hours =
       reader->section("retention")
           .integer_or("horizon_hours", config.horizon_hours, 1, kMostHorizonHours);
-  config.handler_timeout_seconds =
-      reader->section("apply")
-          .integer_or("handler_timeout_seconds", config.handler_timeout_seconds, 1,
-                      kMostHandlerSeconds);
+  config.handler_timeout_seconds = reader->section("apply").integer_or(
+      "handler_timeout_seconds", config.handler_timeout_seconds, 1, kMostHandlerSeconds);
   ConfigSection database = reader->section("database");
   config.database_url = database.text("url");
   check_database_url(database, config.database_url);

@@ -40,7 +40,7 @@ struct InboxState {
       position;  // in the hub's stream; nullopt: never attached to this hub
   std::vector<Mark> marks;
   std::vector<KnownEpoch> epochs;
-  std::vector<OriginEpoch> held_back;  // with an open gap in front
+  std::vector<OriginEpoch> held_back;       // with an open gap in front
   std::vector<std::string> strict_origins;  // held back instead of having dead letters
 };
 

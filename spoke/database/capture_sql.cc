@@ -11,7 +11,8 @@ std::string raw(const std::string& condition) {
          "+ coalesce(octet_length(headers::text), 0) as bytes, hops "
          "from message.outgoing where " +
          condition +
-         " union all select xid, position, null::integer, null::smallint from oltp20.marker where not again and " +
+         " union all select xid, position, null::integer, null::smallint from oltp20.marker where "
+         "not again and " +
          condition + " and (select true from message.outgoing where " + condition +
          " order by xid limit 1)";
 }
@@ -61,7 +62,8 @@ std::string take_tick_sql(bool wal_visible) {
          "select -1::bigint as place, case when f.ok then 1 else 0 end as xid, "
          "t.first as rows, t.last as bytes, pg_wal_lsn_diff(t.wal_lsn, '0/0')::bigint as largest, "
          "t.number as tick, t.epoch::text as epoch, t.snapshot::text as snapshot, "
-         "(select volume from total) as volume, null::smallint as hops from fits f left join taken t on true "
+         "(select volume from total) as volume, null::smallint as hops from fits f left join taken "
+         "t on true "
          "union all (select place, xid::text::bigint, rows, bytes, largest, null, null, null, "
          "null::bigint, hops "
          "from pending where (select ok from fits) order by place limit $5::bigint)) as answer "

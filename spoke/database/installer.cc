@@ -13,8 +13,8 @@ namespace oltp20::spoke {
 
 namespace {
 
-constexpr std::array kRoles = {"oltp20_owner", "oltp20_application", "oltp20_agent",
-                               "oltp20_admin", "oltp20_developer"};
+constexpr std::array kRoles = {"oltp20_owner", "oltp20_application", "oltp20_agent", "oltp20_admin",
+                               "oltp20_developer"};
 constexpr std::array kSchemas = {"oltp20", "message", "oltp20_handler"};
 
 std::string checksum(std::string_view text) {

@@ -37,8 +37,8 @@ std::vector<Overlap> other_lives(pqxx::transaction_base& sql, const Letter& lett
 }
 
 IncomingTransaction rows_of(const PartView& view, const std::vector<Overlap>& overlaps) {
-  IncomingTransaction out{view.header.origin, view.header.epoch, view.header.seq, {}, overlaps,
-                          view.header.hops};
+  IncomingTransaction out{view.header.origin, view.header.epoch, view.header.seq, {},
+                          overlaps,           view.header.hops};
   for (std::uint32_t i = 0; i < view.rows.size(); ++i) {
     if (view.rows[i].withheld) continue;
     Result<MessageRow> row = parse_row(view.rows[i]);

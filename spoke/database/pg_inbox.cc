@@ -93,8 +93,8 @@ class LibpqxxInbox final : public PgInbox {
   Canceller canceller_;
   std::unique_ptr<Notifications> notifications_;
   std::unique_ptr<pqxx::work> large_;
-  IncomingTransaction large_key_;    // without rows
-  bool large_has_tables_ = false;    // or handlers
+  IncomingTransaction large_key_;  // without rows
+  bool large_has_tables_ = false;  // or handlers
   TableRows tables_;
   DeadLetter letter_;  // the one whose parts are being kept
   std::size_t letter_parts_ = 0;
@@ -200,11 +200,11 @@ Result<InboxState> LibpqxxInbox::open(const std::string& hub) {
 
 void LibpqxxInbox::move_mark(Sql& sql, const MarkMove& move) {
   const std::string epoch = uuid_text(move.epoch);
-  pqxx::result moved =
-      move.expected ? sql.exec_prepared("mark_move", move.origin, epoch, *move.expected, move.next,
-                                        tables_.version())
-                    : sql.exec_prepared("mark_make", move.origin, epoch, move.base, move.next,
-                                        tables_.version());
+  pqxx::result moved = move.expected
+                           ? sql.exec_prepared("mark_move", move.origin, epoch, *move.expected,
+                                               move.next, tables_.version())
+                           : sql.exec_prepared("mark_make", move.origin, epoch, move.base,
+                                               move.next, tables_.version());
   if (moved.affected_rows() != 1)
     throw Mismatch{"the mark of " + move.origin + " is not " +
                    (move.expected ? std::to_string(*move.expected) : "absent") + " as expected"};

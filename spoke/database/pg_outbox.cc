@@ -31,9 +31,9 @@ Tick tick_of(const pqxx::row& row) {
 }
 
 PendingTransaction pending_of(const pqxx::row& row) {  // xid, place, rows, bytes, largest, hops
-  return {row[0].as<std::uint64_t>(), row[1].as<std::int64_t>(), row[2].as<std::uint32_t>(),
-          row[3].as<std::uint64_t>(), row[4].as<std::uint32_t>(),
-          static_cast<std::uint8_t>(row[5].as<int>())};
+  return {row[0].as<std::uint64_t>(), row[1].as<std::int64_t>(),
+          row[2].as<std::uint32_t>(), row[3].as<std::uint64_t>(),
+          row[4].as<std::uint32_t>(), static_cast<std::uint8_t>(row[5].as<int>())};
 }
 
 std::string lsn_text(std::uint64_t lsn) {

@@ -9,7 +9,8 @@ namespace {
 constexpr std::size_t kSmallGroupRows = 16;
 constexpr std::size_t kSmallGroupBytes = 16 * 1024;
 
-// Division by zero where mark, position or registry was not the expected one: nothing of it stays then.
+// Division by zero where mark, position or registry was not the expected one: nothing of it stays
+// then.
 constexpr const char* kSmallGroupSql =
     "with moved as (update oltp20.mark set seq = $4::bigint where origin = $1 and "
     "epoch = $2::uuid and seq = $3::bigint and "

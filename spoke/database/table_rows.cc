@@ -25,13 +25,13 @@ std::vector<std::string> first_column(const pqxx::result& rows) {
 }  // namespace
 
 void TableRows::prepare(pqxx::connection& connection) {
-  connection.prepare("apply_rows",
-                     "select oltp20.apply_rows($1, $2::uuid, $3::bigint, $4::text::integer[], "
-                     "$5::text::uuid[], $6::text::text[], $7::text::date[], $8::text::text[], "
-                     "$9::text::jsonb[], $10::text::text[], $11::text::timestamptz[], $12::integer)");
   connection.prepare(
-      "finish_transaction",
-      "select oltp20.finish_transaction($1, $2::uuid, $3::bigint, $4::boolean)");
+      "apply_rows",
+      "select oltp20.apply_rows($1, $2::uuid, $3::bigint, $4::text::integer[], "
+      "$5::text::uuid[], $6::text::text[], $7::text::date[], $8::text::text[], "
+      "$9::text::jsonb[], $10::text::text[], $11::text::timestamptz[], $12::integer)");
+  connection.prepare("finish_transaction",
+                     "select oltp20.finish_transaction($1, $2::uuid, $3::bigint, $4::boolean)");
 }
 
 bool TableRows::read(pqxx::transaction_base& sql) {
@@ -106,8 +106,7 @@ void TableRows::add(pqxx::transaction_base& sql, const IncomingTransaction& tran
   blame(sql, transaction, [&] {
     sql.exec_prepared("apply_rows", transaction.origin, uuid_text(transaction.epoch),
                       transaction.seq, rows[1], rows[2], rows[3], rows[4], rows[5], rows[6],
-                      rows[7], rows[8],
-                      int{transaction.hops});
+                      rows[7], rows[8], int{transaction.hops});
   });
 }
 
@@ -137,8 +136,9 @@ void TableRows::note_drift(pqxx::transaction_base& sql, std::string_view part) c
 void TableRows::finish(pqxx::transaction_base& sql, const IncomingTransaction& transaction,
                        bool more) {
   handler_calls_ += blame(sql, transaction, [&] {
-    return sql.exec_prepared1("finish_transaction", transaction.origin,
-                              uuid_text(transaction.epoch), transaction.seq, more)[0]
+    return sql
+        .exec_prepared1("finish_transaction", transaction.origin, uuid_text(transaction.epoch),
+                        transaction.seq, more)[0]
         .as<std::uint64_t>();
   });
 }

@@ -43,7 +43,8 @@ class TableRows {
   // Behind its last rows. `more`: another one follows in the same SQL transaction.
   void finish(pqxx::transaction_base& sql, const IncomingTransaction& transaction, bool more);
 
-  // What a part that is put aside for its columns says of them. A row that says nothing is no error.
+  // What a part that is put aside for its columns says of them. A row that says nothing is no
+  // error.
   void note_drift(pqxx::transaction_base& sql, std::string_view part) const;
 
   std::uint64_t handler_calls() const { return handler_calls_; }

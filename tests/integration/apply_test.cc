@@ -66,8 +66,9 @@ TEST_F(Apply, RowsOfATableAndMessagesArriveTogetherAndAPoisonedOneAlone) {
   expect(*b_, "select string_agg(id::text, ' ' order by id) from item", "1 2 5");
   EXPECT_EQ(b_->sql(kDb, "select sqlstate from oltp20.dead_letter"), "23514");
   // Mended, and retried by the agent as soon as it is told.
-  b_->sql(kDb, "alter table item drop constraint item_name_check; select "
-               "oltp20.retry_dead_letter(origin, epoch, seq) from oltp20.dead_letter");
+  b_->sql(kDb,
+          "alter table item drop constraint item_name_check; select "
+          "oltp20.retry_dead_letter(origin, epoch, seq) from oltp20.dead_letter");
   expect(*b_, "select string_agg(id::text, ' ' order by id) from item", "1 2 3 4 5");
   expect(*b_, "select count(*) from message.incoming where type = 'with.items'", "3");
   EXPECT_EQ(b_->sql(kDb, "select dead_letters from oltp20.status"), "0");
@@ -117,10 +118,13 @@ TEST_F(Apply, AStrictOriginWaitsBehindWhatIsRefused) {
   EXPECT_THAT(b_->sql(kDb, "select reason from oltp20.gap where closed_at is null"),
               HasSubstr("its origin is strict"));
   EXPECT_EQ(b_->sql(kDb, "select count(*) from message.incoming where type = 'behind.it'"), "0");
-  b_->sql(kDb, "update gate set closed = false; select oltp20.retry_gap(id) from oltp20.gap "
-               "where closed_at is null");
-  expect(*b_, "select string_agg(type, ' ' order by seq) from message.incoming where type in "
-              "('gate', 'behind.it')", "gate behind.it");
+  b_->sql(kDb,
+          "update gate set closed = false; select oltp20.retry_gap(id) from oltp20.gap "
+          "where closed_at is null");
+  expect(*b_,
+         "select string_agg(type, ' ' order by seq) from message.incoming where type in "
+         "('gate', 'behind.it')",
+         "gate behind.it");
   b_->sql(kDb, "select oltp20.set_strict('a', false)");
 }
 

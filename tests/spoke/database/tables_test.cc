@@ -31,7 +31,9 @@ class TablesTest : public DatabaseTest {
     auto state = inbox_->open("eu-west");
     ASSERT_TRUE(state) << state.status().message();
   }
-  std::string as_owner(const std::string& statements) const { return sql(statements, "shopkeeper"); }
+  std::string as_owner(const std::string& statements) const {
+    return sql(statements, "shopkeeper");
+  }
   std::string shape(const std::string& relation = "shop.item") const {
     return sql("select oltp20.shape_of('" + relation + "')");
   }
@@ -110,8 +112,9 @@ class TablesTest : public DatabaseTest {
   }
   void accept() { as_owner("select oltp20.accept_table('item', 'shop.item')"); }
   std::string items() const {
-    return sql("select string_agg(id || ':' || coalesce(name, 'null') || ':' || price, ' ' "
-               "order by id) from shop.item");
+    return sql(
+        "select string_agg(id || ':' || coalesce(name, 'null') || ':' || price, ' ' "
+        "order by id) from shop.item");
   }
   std::string messages() const { return sql("select count(*) from message.incoming"); }
 
@@ -214,8 +217,9 @@ TEST_F(TablesTest, ARenamedTableIsStillFilled) {
 }
 
 TEST_F(TablesTest, DeferredConstraintsBlameTheTransactionThatBrokeThem) {
-  as_owner("create table shop.part (id integer primary key, item integer references shop.item "
-           "deferrable initially deferred); select oltp20.accept_table('part', 'shop.part')");
+  as_owner(
+      "create table shop.part (id integer primary key, item integer references shop.item "
+      "deferrable initially deferred); select oltp20.accept_table('part', 'shop.part')");
   accept();
   auto part = [&](const std::string& id, const std::string& item_id) {
     return Sent{"part", "{\"id\": \"" + id + "\", \"item\": \"" + item_id + "\"}",
@@ -271,10 +275,11 @@ TEST_F(TablesTest, WhatAHandlerSetsForTheSessionDoesNotStay) {
       "create function shop.look(message.incoming) returns void language sql as $$ select $1 $$; "
       "select oltp20.on_message('set', 'shop.set(message.incoming)')");
   expect_applied({{{"set", "", ""}}});
-  as_owner("create table shop.settings as select ''::text as a; "
-           "create or replace function shop.look(message.incoming) returns void language sql as "
-           "$$ insert into shop.settings values (current_setting('timezone')) $$; "
-           "select oltp20.on_message('look', 'shop.look(message.incoming)')");
+  as_owner(
+      "create table shop.settings as select ''::text as a; "
+      "create or replace function shop.look(message.incoming) returns void language sql as "
+      "$$ insert into shop.settings values (current_setting('timezone')) $$; "
+      "select oltp20.on_message('look', 'shop.look(message.incoming)')");
   expect_applied({{{"look", "", ""}}});
   EXPECT_EQ(sql("select max(a) from shop.settings"), "UTC");
 }
@@ -286,9 +291,10 @@ TEST_F(TablesTest, OverlapIsRecognisedInTablesToo) {
   fork.marks.push_back({"store-1", kChild, std::nullopt, 0, 1});
   fork.expected_position = at(1);
   fork.position = at(2);
-  fork.transactions.push_back(
-      transaction(1, {item(R"({"id": "1", "name": "a", "price": "1.00"})"),
-                      item(R"({"id": "2", "name": "b", "price": "1.00"})")}, kChild));
+  fork.transactions.push_back(transaction(1,
+                                          {item(R"({"id": "1", "name": "a", "price": "1.00"})"),
+                                           item(R"({"id": "2", "name": "b", "price": "1.00"})")},
+                                          kChild));
   fork.transactions[0].rows[0].row.id = RowId::from("row 1");
   fork.transactions[0].overlaps = {Overlap{kEpoch, 0}};
   Status status = inbox_->apply(fork);
@@ -378,10 +384,11 @@ TEST_F(TablesTest, AChangeOfStrictOriginsIsAConflictOnce) {
 
 TEST_F(TablesTest, ALargeTransactionIsAppliedPartByPart) {
   accept();
-  as_owner("create table shop.seen (payload text); "
-           "create function shop.note(message.incoming) returns void language sql as "
-           "$$ insert into shop.seen select $1.payload || count(*) from shop.item $$; "
-           "select oltp20.on_message('done', 'shop.note(message.incoming)')");
+  as_owner(
+      "create table shop.seen (payload text); "
+      "create function shop.note(message.incoming) returns void language sql as "
+      "$$ insert into shop.seen select $1.payload || count(*) from shop.item $$; "
+      "select oltp20.on_message('done', 'shop.note(message.incoming)')");
   ASSERT_TRUE(inbox_->begin_large({"store-1", kEpoch, std::nullopt, 0, 1}));
   IncomingTransaction first = transaction(1, {{"done", "items: ", ""}}), second = first;
   ASSERT_TRUE(inbox_->add_rows(first));
@@ -417,13 +424,14 @@ TEST_F(TablesTest, WhoMayAcceptAndRegister) {
   EXPECT_THAT(error_of("select oltp20.unaccept_table('item')", "stranger"),
               HasSubstr("must be owner"));
   EXPECT_THAT(error_of("select oltp20_handler.a_" + sql("select number from oltp20.accepted") +
-                       "('shop.item'::regclass, ''::text, null::jsonb[])", "stranger"),
+                           "('shop.item'::regclass, ''::text, null::jsonb[])",
+                       "stranger"),
               HasSubstr("permission denied"));
   EXPECT_THAT(error_of("select oltp20.on_message('a', 'shop.none(message.incoming)')", "stranger"),
               HasSubstr("there is no function"));
-  EXPECT_THAT(error_of("select oltp20.on_message('a..b', 'shop.none(message.incoming)')",
-                       "stranger"),
-              HasSubstr("is no pattern"));
+  EXPECT_THAT(
+      error_of("select oltp20.on_message('a..b', 'shop.none(message.incoming)')", "stranger"),
+      HasSubstr("is no pattern"));
   sql("revoke oltp20_developer from stranger");
 }
 
