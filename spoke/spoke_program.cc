@@ -89,8 +89,9 @@ Status SpokeProgram::start() {
   down.core = {config_.name, config_.subscribe, config_.start == Start::now, names};
   down.hubs = hubs;
   down.observe = [this](const DestinationNotice& notice) { observe(notice); };
-  destination_ = std::make_unique<DestinationLoop>(std::move(down),
-                                                   make_pg_inbox({config_.database_url, warn}));
+  destination_ = std::make_unique<DestinationLoop>(
+      std::move(down),
+      make_pg_inbox({config_.database_url, warn, config_.handler_timeout_seconds * kSecond}));
   RetentionLoopOptions retain;
   retain.url = config_.database_url;
   retain.horizon_us = config_.horizon_hours * 3600 * kSecond;

@@ -26,6 +26,11 @@ create table message.outgoing (
   -- trigger draws the transaction's order at commit.
   head boolean not null default false,
   slot smallint not null default pg_sequence_last_value('oltp20.slot'),
+  -- What a handler writes while a transaction is applied has one more than that one.
+  hops smallint not null default coalesce(nullif(current_setting('oltp20.hops', true), ''), '0')
+    ::smallint,
+  constraint handlers_have_answered_each_other_8_times_which_looks_endless
+    check (hops between 0 and 8),
   constraint type_is_words_of_letters_digits_underscore_hyphen_joined_by_dot
     check (type ~ '^[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*$'),
   constraint type_at_most_255_bytes check (octet_length(type) <= 255),

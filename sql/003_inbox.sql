@@ -41,8 +41,19 @@ create table oltp20.stream_position (
   hash bytea not null
 ) with (fillfactor = 10);
 
+-- What came into tables of the application instead: a row a run of rows of one table.
+create table oltp20.applied_part (
+  origin text collate "C" not null,
+  epoch uuid not null,
+  seq bigint not null,
+  position integer not null,  -- of the first of them in their transaction
+  ids uuid[] not null,
+  applied_at timestamptz not null default clock_timestamp(),
+  primary key (origin, epoch, seq, position)
+);
+
 -- Ids that an origin's earlier life brought, to compare those of a fork with. Filled from
--- message.incoming when they are first asked for, and further with each question, so that neither
+-- message.incoming and applied_part when they are first asked for, and further with each question, so that neither
 -- an index on all ids nor reading the old life again for each group is needed. Unlogged, and
 -- emptied when nobody has added to it for a day: it is filled anew.
 create unlogged table oltp20.overlap_id (
@@ -52,7 +63,7 @@ create unlogged table oltp20.overlap_id (
   seq bigint not null,
   primary key (origin, epoch, id)
 );
-create unlogged table oltp20.overlap_reach (  -- what of message.incoming is in it: (after, seq]
+create unlogged table oltp20.overlap_reach (  -- what of the two is in it: (after, seq]
   origin text collate "C" not null,
   epoch uuid not null,
   after bigint not null,
@@ -64,8 +75,13 @@ create unlogged table oltp20.overlap_reach (  -- what of message.incoming is in 
 create function oltp20.fill_overlap(of_origin text, of_epoch uuid, above bigint, up_to bigint)
 returns void language sql security definer set search_path = pg_catalog, pg_temp as $$
   insert into oltp20.overlap_id as o (origin, epoch, id, seq)
-    select of_origin, of_epoch, i.id, max(i.seq) from message.incoming i
-      where i.origin = of_origin and i.epoch = of_epoch and i.seq > above and i.seq <= up_to
+    select of_origin, of_epoch, i.id, max(i.seq) from (
+        select m.id, m.seq from message.incoming m
+          where m.origin = of_origin and m.epoch = of_epoch and m.seq > above and m.seq <= up_to
+        union all
+        select unnest(p.ids), p.seq from oltp20.applied_part p
+          where p.origin = of_origin and p.epoch = of_epoch and p.seq > above and p.seq <= up_to
+      ) as i
       group by i.id
     on conflict (origin, epoch, id) do update set seq = greatest(o.seq, excluded.seq)
 $$;
@@ -83,7 +99,9 @@ begin
     where r.origin = of_origin and r.epoch = of_epoch;
   select i.seq into newest from message.incoming i where i.origin = of_origin
     and i.epoch = of_epoch order by i.seq desc limit 1;
-  newest := greatest(newest, behind);
+  newest := greatest(newest, behind, (
+    select p.seq from oltp20.applied_part p where p.origin = of_origin and p.epoch = of_epoch
+    order by p.seq desc limit 1));
   if reach.origin is null then
     perform oltp20.fill_overlap(of_origin, of_epoch, behind, newest);
     insert into oltp20.overlap_reach values (of_origin, of_epoch, behind, newest);
@@ -129,6 +147,14 @@ create table oltp20.dead_letter (
   sqlstate text not null,
   error text not null,
   put_aside_at timestamptz not null default clock_timestamp(),
+  retry_wanted_at timestamptz,  -- the agent does it
+  retry_wanted_by text,
+  retry_failed_at timestamptz,  -- the error is that of the last attempt
+  retried_at timestamptz,       -- applied
+  retried_by text,
+  discarded_at timestamptz,
+  discarded_by text,
+  discard_reason text,
   primary key (origin, epoch, seq)
 );
 create table oltp20.dead_letter_part (

@@ -210,6 +210,7 @@ create function oltp20.prune_incoming(older_than interval, most integer) returns
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   removed bigint;
+  parts bigint;
 begin
   perform set_config('oltp20.retention', pg_current_xact_id()::text, true);
   delete from message.incoming where ctid = any (array(
@@ -217,7 +218,11 @@ begin
     limit most));
   get diagnostics removed = row_count;
   perform set_config('oltp20.retention', '', true);
-  return removed;
+  delete from oltp20.applied_part where ctid = any (array(
+    select ctid from oltp20.applied_part where applied_at < clock_timestamp() - older_than
+    limit most));
+  get diagnostics parts = row_count;
+  return removed + parts;
 end $$;
 
 create function oltp20.settle_epoch(epoch_id uuid, reason text) returns void

@@ -18,6 +18,7 @@ create view oltp20.status as
       as pruned_seq,
     (select count(*) from oltp20.rejection) as rejected,
     (select count(*) from oltp20.gap where closed_at is null) as open_gaps,
-    (select count(*) from oltp20.dead_letter) as dead_letters,
+    (select count(*) from oltp20.dead_letter where retried_at is null and discarded_at is null)
+      as dead_letters,
     (select count(*) from oltp20.mark) as origins
   from life, last_tick t;

@@ -18,6 +18,7 @@ inline constexpr std::size_t kFrameBytes = 1280 * 1024;  // one gRPC message: a 
 inline constexpr std::size_t kPartMostBytes = kPartBytes + kRowBytes + 8 * 1024;  // with headers
 inline constexpr std::uint64_t kSeq = std::uint64_t{1} << 62;  // seqs, lsns: bigint in SQL
 inline constexpr std::uint32_t kTransactionRows = 10'000'000;
+inline constexpr std::uint8_t kHops = 8;  // answers of handlers to answers; a check in SQL, too
 inline constexpr std::size_t kEntryRoutes = 64;  // (type, destination) pairs listed with an entry
 
 // --- windows and queues ---

@@ -8,6 +8,7 @@ namespace oltp20 {
 namespace {
 
 constexpr std::uint8_t kLast = 1, kTombstone = 2, kOverlap = 4;
+constexpr int kHopsShift = 4;  // the upper half of the flags
 constexpr std::uint32_t kWithheld = 1u << 31;
 constexpr std::uint8_t kMessageKind = 0;
 constexpr std::uint8_t kHasDate = 1, kHasPayload = 2, kHasHeaders = 4, kHasDestination = 8;
@@ -19,7 +20,8 @@ Status malformed(std::string_view what) {
 }
 
 std::uint8_t flags_of(const TransactionHeader& header, bool last) {
-  return (last ? kLast : 0) | (header.tombstone ? kTombstone : 0) | (header.overlap ? kOverlap : 0);
+  return (last ? kLast : 0) | (header.tombstone ? kTombstone : 0) |
+         (header.overlap ? kOverlap : 0) | header.hops << kHopsShift;
 }
 
 void write_header(ByteWriter& out, const TransactionHeader& header, bool last,
@@ -77,7 +79,9 @@ Result<PartView> PartView::parse(std::string_view bytes) {
     return malformed("version " + std::to_string(version) + ", this program reads version " +
                      std::to_string(kEnvelopeVersion) + "; upgrade whichever side is older");
   std::uint8_t flags = in.u8();
-  if (flags & ~(kLast | kTombstone | kOverlap)) return malformed("unknown flags");
+  part.header.hops = flags >> kHopsShift;
+  if (part.header.hops > limits::kHops) return malformed("more hops than there may be");
+  if (flags & 0xf & ~(kLast | kTombstone | kOverlap)) return malformed("unknown flags");
   part.last = flags & kLast;
   part.header.tombstone = flags & kTombstone;
   part.header.overlap = flags & kOverlap;

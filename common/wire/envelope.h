@@ -42,6 +42,7 @@ struct TransactionHeader {
   std::uint64_t xid = 0;   // the origin database's transaction id, for people
   std::uint32_t rows = 0;  // in the whole transaction; 0 for a tombstone
   bool tombstone = false;  // the origin fills the place of a refused transaction
+  std::uint8_t hops = 0;   // handlers that it comes from, one answering the other
   bool overlap = false;    // may repeat rows that an earlier epoch sent beyond its fork
   std::string reason;      // why it is a tombstone, else empty
   bool operator==(const TransactionHeader&) const = default;

@@ -1,6 +1,7 @@
 #include "spoke/agent/destination_loop.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/overloaded.h"
 
@@ -77,8 +78,7 @@ void DestinationLoop::run() {
     last_round_us_ = now.monotonic;
     DestinationActions actions;
     take_events(now, &actions);
-    if (destination_.status().database_open && inbox_->take_notification())
-      destination_.database_changed(now);
+    look_at_database(now);
     bool more = destination_.work(now, &actions);
     bool acted = !actions.empty();
     carry_out(std::move(actions));
@@ -88,6 +88,21 @@ void DestinationLoop::run() {
     mailbox_.wait(database_open ? inbox_->notification_socket() : -1, wait);
   }
   client_.reset();
+}
+
+// What an operator did: at once when told, and whenever the database was opened.
+void DestinationLoop::look_at_database(Now now) {
+  const bool open = destination_.status().database_open;
+  if (!open || !std::exchange(was_open_, open)) retry_letters_ = true;
+  was_open_ = open;
+  if (!open) return;
+  if (inbox_->take_notification()) {
+    destination_.database_changed(now);
+    retry_letters_ = true;
+  }
+  if (!retry_letters_) return;
+  Result<bool> retried = inbox_->retry_dead_letters();
+  retry_letters_ = retried && !*retried;
 }
 
 void DestinationLoop::take_events(Now now, DestinationActions* out) {

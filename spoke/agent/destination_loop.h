@@ -52,6 +52,7 @@ class DestinationLoop {
 
   void run();
   bool publish_status();
+  void look_at_database(Now now);
   void take_events(Now now, DestinationActions* out);
   void carry_out(DestinationActions actions);
   void connect(std::size_t hub);
@@ -61,6 +62,7 @@ class DestinationLoop {
   SecureRandom random_;
   Destination destination_;
   Mailbox<Posted> mailbox_;
+  bool was_open_ = false, retry_letters_ = false;
   std::uint64_t link_ = 0;
   std::unique_ptr<Handler> handler_;
   std::unique_ptr<DeliverClient> client_;

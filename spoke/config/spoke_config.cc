@@ -8,6 +8,7 @@ namespace oltp20::spoke {
 namespace {
 
 constexpr std::int64_t kMostHorizonHours = 10 * 366 * 24;
+constexpr std::int64_t kMostHandlerSeconds = 24 * 3600;
 
 void check_subscriptions(ConfigSection& spoke, const std::vector<std::string>& patterns) {
   if (patterns.size() > limits::kSubscriptions)
@@ -51,6 +52,8 @@ Result<SpokeConfig> load_spoke_config(const std::filesystem::path& file,
   config.horizon_hours =
       reader->section("retention")
           .integer_or("horizon_hours", config.horizon_hours, 1, kMostHorizonHours);
+  config.handler_timeout_seconds = reader->section("apply").integer_or(
+      "handler_timeout_seconds", config.handler_timeout_seconds, 1, kMostHandlerSeconds);
   ConfigSection database = reader->section("database");
   config.database_url = database.text("url");
   check_database_url(database, config.database_url);

@@ -26,6 +26,7 @@ struct SpokeConfig {
   Start start = Start::earliest;
   Order order = Order::exact;
   std::int64_t horizon_hours = 168;
+  std::int64_t handler_timeout_seconds = 30;
   std::string database_url;  // may hold a password: never logged, never in a message
   TlsFiles tls;
   std::optional<Endpoint> http_listen;  // absent: nothing is served

@@ -36,6 +36,7 @@ void Destination::open_database(Now now, DestinationActions* out) {
   asked_.reset();
   read_exceptions(state->exceptions, state->holes);
   for (Mark& mark : state->marks) marks_[{mark.origin, mark.epoch}] = mark;
+  strict_ = {state->strict_origins.begin(), state->strict_origins.end()};
   held_back_.insert(state->held_back.begin(), state->held_back.end());
   for (KnownEpoch& known : state->epochs) epochs_[{known.origin, known.life.id}] = known.life;
   out->push_back(DestinationNotice{DestinationNotice::Kind::database_open,

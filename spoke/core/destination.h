@@ -155,6 +155,7 @@ class Destination {
   Status commit_one_by_one(Building* building, const StreamPosition& position,
                            DestinationActions* out);
   static bool may_be_its_own_fault(const Status& status);
+  bool waits_when_refused(const OriginEpoch& key, const Status& why) const;
   std::string held_back_text(const OriginEpoch& key, Seq seq, const Status& why) const;
   static void tell_duplicates(Building* building, DestinationActions* out);
   static DestinationNotice applied(const ApplyGroup& group, std::uint64_t bytes);
@@ -207,6 +208,7 @@ class Destination {
   std::map<OriginEpoch, Mark> marks_;
   std::map<OriginEpoch, EpochInfo> epochs_;
   std::set<OriginEpoch> held_back_;
+  std::set<std::string> strict_;
 
   Link link_ = Link::none;
   Micros connect_at_ = 0;

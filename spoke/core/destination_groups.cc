@@ -227,6 +227,7 @@ Result<IncomingTransaction> Destination::rows_of(const PartView& view) {
   out.origin = view.header.origin;
   out.epoch = view.header.epoch;
   out.seq = view.header.seq;
+  out.hops = view.header.hops;
   out.rows.reserve(view.rows.size());
   for (std::uint32_t i = 0; i < view.rows.size(); ++i) {
     if (view.rows[i].withheld) continue;
@@ -325,7 +326,17 @@ bool Destination::may_be_its_own_fault(const Status& status) {
          state != "53300";
 }
 
+// Whether what the database says of a transaction alone holds back its origin; else, when it is of
+// its content, it is put aside.
+bool Destination::waits_when_refused(const OriginEpoch& key, const Status& why) const {
+  return why.code() == Code::invalid ? strict_.contains(key.origin) : may_be_its_own_fault(why);
+}
+
 std::string Destination::held_back_text(const OriginEpoch& key, Seq seq, const Status& why) const {
+  if (why.code() == Code::invalid)
+    return "the database refuses it and its origin is strict, " + refusal_text(key, seq, why) +
+           "; when the cause is gone: select oltp20.retry_gap(…); to give it up: "
+           "select oltp20.close_gap(…, 'why')";
   return "the database could not take it " + std::to_string(limits::kTransientRetries) +
          " times, " + refusal_text(key, seq, why) +
          "; when the cause is gone: select oltp20.retry_gap(…)";
@@ -362,9 +373,9 @@ Status Destination::commit_one_by_one(Building* building, const StreamPosition& 
     one.marks = {mark};
     Status status = inbox_.apply(one);
     if (status) out->push_back(applied(one, building->contents[i]->size()));
-    if (!status && status.code() == Code::invalid) {
+    if (!status && status.code() == Code::invalid && !waits_when_refused(key, status)) {
       status = put_aside(transaction, *building->contents[i], mark, status, out);
-    } else if (!status && may_be_its_own_fault(status)) {
+    } else if (!status && waits_when_refused(key, status)) {
       // The mark stays, and with it what follows of this origin.
       Seq from = mark.expected.value_or(mark.base);
       hold_back(key, from, transaction.seq, held_back_text(key, transaction.seq, status), building,

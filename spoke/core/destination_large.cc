@@ -55,8 +55,10 @@ Status Destination::begin_large(const DeliverPart& part, const PartView& view,
     out->push_back(DestinationNotice{DestinationNotice::Kind::duplicate, "", 1});
   auto refused = refused_.find(key);
   bool failed = refused != refused_.end() && refused->second.seq == large.seq;
-  if (admission == Admission::apply && failed && !refused->second.is_content() &&
-      refused->second.failures >= limits::kTransientRetries) {
+  const bool waits =
+      failed && waits_when_refused(key, refused->second.why) &&
+      (refused->second.is_content() || refused->second.failures >= limits::kTransientRetries);
+  if (admission == Admission::apply && waits) {
     hold_back(key, mark_of(key, building).value_or(part.prev), large.seq,
               held_back_text(key, large.seq, refused->second.why), &building, out);
     refused_.erase(refused);

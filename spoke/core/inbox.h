@@ -9,7 +9,8 @@
 //     what it read when it was opened as one; flushed() says how many of them are durable.
 //  4. An error of the content (not of connection or resources) is `invalid` and names SQLSTATE;
 //     `unavailable` and `exhausted` are transient. After any error nothing of the group is there.
-//  5. A lost connection is `unavailable`; nothing reconnects by itself. One thread.
+//  5. An apply() after strict_origins changed is `conflict`.
+//  6. A lost connection is `unavailable`; nothing reconnects by itself. One thread.
 #pragma once
 
 #include <memory>
@@ -46,6 +47,7 @@ struct InboxState {
   // limits::kReceiptExceptions, in their order.
   std::vector<std::pair<OriginEpoch, ReceiptException>> exceptions;
   std::vector<std::pair<OriginEpoch, ReceiptException>> holes;  // open gaps of origins
+  std::vector<std::string> strict_origins;  // held back instead of having dead letters
 };
 
 // Rows of a fork's overlap: skip those whose id message.incoming has of (origin, epoch, seq >
@@ -65,6 +67,7 @@ struct IncomingTransaction {
   Seq seq = 0;
   std::vector<IncomingRow> rows;
   std::vector<Overlap> overlaps;  // one for each other life of the origin
+  std::uint8_t hops = 0;
 };
 
 // From `expected` to `next`. expected nullopt: the mark must not exist; it is made with base.

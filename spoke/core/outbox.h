@@ -50,6 +50,7 @@ struct PendingTransaction {
   std::uint32_t rows = 0;
   std::uint64_t bytes = 0;  // payloads and headers, for paging within memory
   std::uint32_t largest_row = 0;
+  std::uint8_t hops = 0;  // the most of its rows
 };
 
 // A row of message.outgoing, as text columns that outlive the query.

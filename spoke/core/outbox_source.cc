@@ -134,6 +134,7 @@ TransactionEncoder OutboxSource::encoder(const PendingTransaction& transaction) 
   header.seq = next_seq_;
   header.xid = transaction.xid;
   header.rows = transaction.rows;
+  header.hops = transaction.hops;
   header.overlap = transaction.xid < options_.overlap_before;
   return TransactionEncoder(std::move(header), options_.secret);
 }

@@ -19,7 +19,7 @@ constexpr const char* kOutboxSql =
     "on true";
 constexpr const char* kPeopleSql =
     "select (select count(*) from oltp20.gap where closed_at is null), "
-    "(select count(*) from oltp20.dead_letter)";
+    "(select count(*) from oltp20.dead_letter where retried_at is null and discarded_at is null)";
 
 }  // namespace
 

@@ -8,10 +8,11 @@ namespace {
 // there is no row no marker is looked at: it would be one without a row.
 std::string raw(const std::string& condition) {
   return "select xid, position, coalesce(octet_length(payload), 0) "
-         "+ coalesce(octet_length(headers::text), 0) as bytes "
+         "+ coalesce(octet_length(headers::text), 0) as bytes, hops "
          "from message.outgoing where " +
          condition +
-         " union all select xid, position, null::integer from oltp20.marker where not again and " +
+         " union all select xid, position, null::integer, null::smallint from oltp20.marker where "
+         "not again and " +
          condition + " and (select true from message.outgoing where " + condition +
          " order by xid limit 1)";
 }
@@ -22,16 +23,17 @@ const std::string kInProgress = "xid = any (array(select pg_snapshot_xip($1::tex
 // Ticks of so few rows are read together with their rows: one question instead of two.
 const std::string kFewRows = "16", kFewBytes = "16384";
 
-const std::string kRowColumns =
+const std::string kRowFields =
     "m.position, m.id, m.type, "
     "case when isfinite(m.date) then m.date - date '2000-01-01' "
     "when m.date > date '2000-01-01' then 2147483647 "
     "when m.date is not null then -2147483648 end as date, "
-    "m.payload, m.headers::text, m.destination, m.sent_at from message.outgoing m ";
+    "m.payload, m.headers::text, m.destination, m.sent_at ";
+const std::string kRowColumns = kRowFields + "from message.outgoing m ";
 
 std::string grouped(const std::string& further) {
   return "select xid, max(position) as place, count(bytes) as rows, sum(bytes) as bytes, "
-         "max(bytes) as largest from (" +
+         "max(bytes) as largest, max(hops) as hops from (" +
          raw(kBegunSince + further) + " union all " + raw(kInProgress + further) +
          ") as r group by xid having count(bytes) > 0";
 }
@@ -62,21 +64,23 @@ std::string take_tick_sql(bool wal_visible) {
          lsn +
          ", ids from fits, total where ok and transactions > 0 returning *) "
          "select place, xid, rows, bytes, largest, tick, epoch, snapshot, volume, "
-         "position, id, type, date, payload, headers, destination, sent_at from ("
+         "position, id, type, date, payload, headers, destination, sent_at, hops from ("
          "select 0 as kind, null::bigint as place, case when f.ok then 1 else 0 end as xid, "
          "t.first as rows, t.last as bytes, pg_wal_lsn_diff(t.wal_lsn, '0/0')::bigint as largest, "
          "t.number as tick, t.epoch::text as epoch, "
          "coalesce(t.snapshot, pg_current_snapshot())::text as snapshot, "
          "(select volume from total) as volume, null::bigint as position, null::uuid as id, "
          "null as type, null::integer as date, null as payload, null as headers, "
-         "null as destination, null::timestamptz as sent_at from fits f left join taken t on true "
+         "null as destination, null::timestamptz as sent_at, null::smallint as hops "
+         "from fits f left join taken t on true "
          "union all (select 1, place, xid::text::bigint, rows, bytes, largest, null, null, null, "
-         "null, null, null, null, null, null, null, null, null "
+         "null, null, null, null, null, null, null, null, null, hops "
          "from pending where (select ok from fits) order by place limit $5::bigint) "
          "union all select 2, null, m.xid::text::bigint, null, null, null, null, null, null, "
          "null, " +
-         kRowColumns +
-         "where m.xid = any (array(select p.xid from pending p where (select ok from fits) "
+         kRowFields +
+         ", null from message.outgoing m where m.xid = any (array(select p.xid from pending p "
+         "where (select ok from fits) "
          "and (select few from total)))"
          ") as answer order by kind, place, xid, position";
 }

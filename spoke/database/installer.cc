@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::array kRoles = {"oltp20_owner", "oltp20_application", "oltp20_agent", "oltp20_admin",
                                "oltp20_developer"};
-constexpr std::array kSchemas = {"oltp20", "message", "oltp20_published"};
+constexpr std::array kSchemas = {"oltp20", "message", "oltp20_published", "oltp20_handler"};
 
 std::string checksum(std::string_view text) {
   Sha256 hasher;
@@ -55,6 +55,9 @@ std::vector<std::string> role_statements(pqxx::transaction_base& sql, const UrlP
       !(role_exists(sql, agent.user) && role_exists(sql, "oltp20_agent") &&
         is_member(sql, agent.user, "oltp20_agent")))
     out.push_back("grant oltp20_agent to " + login);
+  if (!(role_exists(sql, "oltp20_admin") && role_exists(sql, "oltp20_developer") &&
+        is_member(sql, "oltp20_admin", "oltp20_developer")))
+    out.push_back("grant oltp20_developer to oltp20_admin");
   const std::string self = sql.exec1("select current_user")[0].c_str();
   if (!(role_exists(sql, "oltp20_owner") && is_member(sql, self, "oltp20_owner")))
     out.push_back("grant oltp20_owner to " + sql.quote_name(self));
@@ -215,7 +218,7 @@ Status uninstall(const std::string& admin_url, bool force) {
     sql.exec0("set local lock_timeout = '10s'");
     sql.exec0("lock table message.outgoing in share mode");
     if (!force) OLTP20_TRY(check_nothing_unstable(sql, **session));
-    sql.exec0("drop schema message, oltp20, oltp20_published cascade");
+    sql.exec0("drop schema message, oltp20, oltp20_published, oltp20_handler cascade");
     sql.commit();
     return {};
   });

@@ -1,44 +1,24 @@
 #include "spoke/database/pg_inbox.h"
 
-#include <map>
-#include <pqxx/tablewriter>
-#include <set>
+#include <utility>
 
 #include "common/base/limits.h"
-#include "spoke/database/row_text.h"
+#include "spoke/database/incoming_rows.h"
+#include "spoke/database/letter_retry.h"
 #include "spoke/database/schema.h"
 #include "spoke/database/session.h"
 #include "spoke/database/small_group.h"
+#include "spoke/database/table_rows.h"
 #include "spoke/database/values.h"
 
 namespace oltp20::spoke {
 
 namespace {
 
-constexpr std::size_t kCopyBytes = 64 * 1024;  // written to the server at once
-
 // Leaves an apply whose expectation the database does not meet; nothing has happened then.
 struct Mismatch {
   std::string what;
 };
-
-Status content_error(const std::string& state, const std::string& sentence) {
-  return Status(Code::invalid, "SQLSTATE " + state + ": " + sentence);
-}
-
-bool has_nul(const std::optional<std::string_view>& text) {
-  return text && text->find('\0') != std::string_view::npos;
-}
-
-// libpqxx takes C strings: a NUL would silently cut the text, and PostgreSQL has no NUL in text.
-Status check_text(const IncomingTransaction& transaction) {
-  for (const IncomingRow& row : transaction.rows)
-    if (has_nul(row.row.type) || has_nul(row.row.payload) || has_nul(row.row.headers) ||
-        has_nul(row.row.destination))
-      return content_error("22021", transaction.origin + "/" + std::to_string(transaction.seq) +
-                                        " has a NUL byte in a text");
-  return {};
-}
 
 // origin, epoch, from, to, kind, code, reason
 std::pair<OriginEpoch, ReceiptException> exception_of(const pqxx::row& row) {
@@ -56,7 +36,8 @@ class Notifications final : public pqxx::notification_receiver {
 
 class LibpqxxInbox final : public PgInbox {
  public:
-  explicit LibpqxxInbox(PgInboxOptions options) : options_(std::move(options)) {}
+  explicit LibpqxxInbox(PgInboxOptions options)
+      : options_(std::move(options)), tables_(options_.handler_timeout) {}
   ~LibpqxxInbox() override { close(); }
 
   Result<InboxState> open(const std::string& hub) override;
@@ -72,12 +53,11 @@ class LibpqxxInbox final : public PgInbox {
   Result<std::uint64_t> flushed(bool at_once) override;
   int notification_socket() override { return session_ ? session_->connection().sock() : -1; }
   bool take_notification() override;
+  Result<bool> retry_dead_letters() override;
   void cancel() override { canceller_.cancel(); }
 
  private:
   using Sql = pqxx::transaction_base;
-  using Ids = std::set<RowId>;
-  using Transactions = std::vector<const IncomingTransaction*>;
 
   pqxx::connection& connection() { return session_->connection(); }
   void prepare();
@@ -86,8 +66,9 @@ class LibpqxxInbox final : public PgInbox {
   void move_mark(Sql& sql, const MarkMove& move);
   void move_position(Sql& sql, const std::optional<StreamPosition>& expected,
                      const StreamPosition& next);
-  std::map<OriginEpoch, Ids> known_ids(Sql& sql, const Transactions& transactions);
-  void copy_rows(Sql& sql, const Transactions& transactions);
+  Status apply_once(const ApplyGroup& group);
+  void write_rows(Sql& sql, const ApplyGroup& group);
+  bool registry_changed();
   void keep_exceptions(Sql& sql, const ApplyGroup& group);
   void keep_dead_letter(Sql& sql, const DeadLetter& letter);
   void keep_part(Sql& sql, std::string_view content);
@@ -102,6 +83,8 @@ class LibpqxxInbox final : public PgInbox {
       } catch (const Mismatch& mismatch) {
         return Status(Code::conflict,
                       session_->label() + ": " + mismatch.what + "; open again to see where it is");
+      } catch (const Refused& refused) {
+        return refused.why;
       }
     });
     if (!result.is_ok() && !session_->connection().is_open()) close();
@@ -119,6 +102,9 @@ class LibpqxxInbox final : public PgInbox {
   Canceller canceller_;
   std::unique_ptr<Notifications> notifications_;
   std::unique_ptr<pqxx::work> large_;
+  IncomingTransaction large_key_;  // without rows
+  bool large_has_tables_ = false;  // or handlers
+  TableRows tables_;
   DeadLetter letter_;  // the one whose parts are being kept
   std::size_t letter_parts_ = 0;
   bool wal_visible_ = false;
@@ -132,10 +118,11 @@ void LibpqxxInbox::prepare() {
   pqxx::connection& c = connection();
   c.prepare("mark_move",
             "update oltp20.mark set seq = $4::bigint where origin = $1 and epoch = $2::uuid "
-            "and seq = $3::bigint");
+            "and seq = $3::bigint and (select version from oltp20.registry) = $5::bigint");
   c.prepare("mark_make",
-            "insert into oltp20.mark (origin, epoch, base, seq) values ($1, $2::uuid, $3::bigint, "
-            "$4::bigint) on conflict do nothing");
+            "insert into oltp20.mark (origin, epoch, base, seq) select $1, $2::uuid, $3::bigint, "
+            "$4::bigint where (select version from oltp20.registry) = $5::bigint "
+            "on conflict do nothing");
   c.prepare("position_move",
             "update oltp20.stream_position set incarnation = $2::uuid, lsn = $3::bigint, "
             "hash = $4::bytea where hub = $1 and incarnation = $5::uuid and lsn = $6::bigint "
@@ -144,9 +131,8 @@ void LibpqxxInbox::prepare() {
             "insert into oltp20.stream_position (hub, incarnation, lsn, hash) values ($1, $2::uuid,"
             " $3::bigint, $4::bytea) on conflict do nothing");
   prepare_small(c);
-  c.prepare("known_ids",
-            "select id::text from oltp20.known_ids($1, $2::uuid, $3::bigint, $4::text::uuid[]) "
-            "as id");
+  prepare_incoming(c);
+  TableRows::prepare(c);
 }
 
 // The life of this database; a new one when another server, or another timeline of it, answers.
@@ -174,6 +160,11 @@ Incarnation LibpqxxInbox::current_life() {
 InboxState LibpqxxInbox::read_state() {
   InboxState state;
   state.database = current_life();
+  {
+    pqxx::work registry(connection());
+    tables_.read(registry);
+    state.strict_origins = tables_.strict_origins();
+  }
   pqxx::transaction<pqxx::repeatable_read, pqxx::read_only> sql(connection());
   for (const auto& row : sql.exec_params(
            "select incarnation::text, lsn, hash from oltp20.stream_position where hub = $1", hub_))
@@ -236,9 +227,11 @@ Result<InboxState> LibpqxxInbox::open(const std::string& hub) {
 
 void LibpqxxInbox::move_mark(Sql& sql, const MarkMove& move) {
   const std::string epoch = uuid_text(move.epoch);
-  pqxx::result moved =
-      move.expected ? sql.exec_prepared("mark_move", move.origin, epoch, *move.expected, move.next)
-                    : sql.exec_prepared("mark_make", move.origin, epoch, move.base, move.next);
+  pqxx::result moved = move.expected
+                           ? sql.exec_prepared("mark_move", move.origin, epoch, *move.expected,
+                                               move.next, tables_.version())
+                           : sql.exec_prepared("mark_make", move.origin, epoch, move.base,
+                                               move.next, tables_.version());
   if (moved.affected_rows() != 1)
     throw Mismatch{"the mark of " + move.origin + " is not " +
                    (move.expected ? std::to_string(*move.expected) : "absent") + " as expected"};
@@ -254,67 +247,6 @@ void LibpqxxInbox::move_position(Sql& sql, const std::optional<StreamPosition>& 
                            : sql.exec_prepared("position_make", hub_, incarnation, next.lsn, hash);
   if (moved.affected_rows() != 1)
     throw Mismatch{"the position in the stream of hub " + hub_ + " is not the expected one"};
-}
-
-// By (origin, epoch): ids of overlapping rows that an earlier life brought beyond the fork, into
-// the table or earlier in the same group.
-std::map<OriginEpoch, LibpqxxInbox::Ids> LibpqxxInbox::known_ids(Sql& sql,
-                                                                 const Transactions& transactions) {
-  std::map<OriginEpoch, std::string> wanted;
-  std::map<OriginEpoch, const std::vector<Overlap>*> overlaps;
-  std::map<OriginEpoch, Ids> out;
-  for (const IncomingTransaction* transaction : transactions) {
-    if (transaction->overlaps.empty()) continue;
-    OriginEpoch key{transaction->origin, transaction->epoch};
-    overlaps[key] = &transaction->overlaps;
-    for (const IncomingRow& row : transaction->rows) {
-      std::string& list = wanted[key];
-      list += (list.empty() ? "{" : ",") + uuid_text(row.row.id);
-    }
-  }
-  for (const auto& [key, lives] : overlaps)
-    for (const Overlap& overlap : *lives) {
-      for (const auto& row : sql.exec_prepared("known_ids", key.origin, uuid_text(overlap.epoch),
-                                               overlap.after, wanted[key] + "}"))
-        out[key].insert(id_of_uuid<RowId>(row[0].c_str()));
-      for (const IncomingTransaction* other : transactions)
-        if (other->origin == key.origin && other->epoch == overlap.epoch &&
-            other->seq > overlap.after)
-          for (const IncomingRow& row : other->rows) out[key].insert(row.row.id);
-    }
-  return out;
-}
-
-void LibpqxxInbox::copy_rows(Sql& sql, const Transactions& transactions) {
-  const std::map<OriginEpoch, Ids> known = known_ids(sql, transactions);
-  const Ids none;
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"  // its successor takes no ready lines
-  pqxx::tablewriter writer(sql, "message.incoming", kIncomingColumns.begin(),
-                           kIncomingColumns.end());
-#pragma GCC diagnostic pop
-  std::string bytes;
-  CopyLines lines(&bytes);
-  const auto write = [&] {
-    if (bytes.empty()) return;
-    bytes.pop_back();  // the last newline is written for us
-    writer.write_raw_line(bytes);
-    bytes.clear();
-  };
-  for (const IncomingTransaction* transaction : transactions) {
-    const Ids* skip = &none;
-    if (!transaction->overlaps.empty())
-      if (auto at = known.find({transaction->origin, transaction->epoch}); at != known.end())
-        skip = &at->second;
-    lines.begin(*transaction);
-    for (const IncomingRow& row : transaction->rows) {
-      if (skip->contains(row.row.id)) continue;
-      lines.add(row);
-      if (bytes.size() >= kCopyBytes) write();
-    }
-  }
-  write();
-  writer.complete();
 }
 
 void LibpqxxInbox::keep_exceptions(Sql& sql, const ApplyGroup& group) {
@@ -344,7 +276,7 @@ void LibpqxxInbox::keep_exceptions(Sql& sql, const ApplyGroup& group) {
 }
 
 void LibpqxxInbox::keep_dead_letter(Sql& sql, const DeadLetter& letter) {
-  letter_ = {letter.origin, letter.epoch, letter.seq, {}, "", ""};
+  letter_ = {letter.origin, letter.epoch, letter.seq, {}, letter.sqlstate, ""};
   letter_parts_ = 0;
   sql.exec_params0(
       "insert into oltp20.dead_letter (origin, epoch, seq, sqlstate, error) values ($1, $2::uuid, "
@@ -357,40 +289,92 @@ void LibpqxxInbox::keep_part(Sql& sql, std::string_view content) {
       "insert into oltp20.dead_letter_part (origin, epoch, seq, part, content) values ($1, "
       "$2::uuid, $3::bigint, $4::integer, $5::bytea) on conflict do nothing",
       letter_.origin, uuid_text(letter_.epoch), letter_.seq, letter_parts_++, bytea_text(content));
+  if (letter_.sqlstate == "OL001") tables_.note_drift(sql, content);
 }
 
+// What was registered since is read, and the group tried again: nothing has happened then.
 Status LibpqxxInbox::apply(const ApplyGroup& group) {
   for (const IncomingTransaction& transaction : group.transactions)
     OLTP20_TRY(check_text(transaction));
+  Status status = apply_once(group);
+  if (status.code() == Code::conflict && registry_changed()) status = apply_once(group);
+  return status;
+}
+
+// Whether the registry was all that changed; strict origins are the core's to know.
+bool LibpqxxInbox::registry_changed() {
+  Result<bool> changed = run("reading the registry", [&]() -> Result<bool> {
+    const std::vector<std::string> strict = tables_.strict_origins();
+    pqxx::work sql(connection());
+    return tables_.read(sql) && tables_.strict_origins() == strict;
+  });
+  return changed && *changed;
+}
+
+Status LibpqxxInbox::apply_once(const ApplyGroup& group) {
   return run("applying", [&]() -> Status {
     CHECK(!large_);
-    if (is_small(group) && apply_small(connection(), hub_, group)) {
+    const bool has_tables = tables_.concerns(group);
+    if (!has_tables && is_small(group) &&
+        apply_small(connection(), hub_, group, tables_.version())) {
       ++commits_;
       return {};
     }
-    pqxx::work sql(connection());
-    if (group.durable) sql.exec0("set local synchronous_commit = local");
-    for (const MarkMove& move : group.marks) move_mark(sql, move);
-    move_position(sql, group.expected_position, group.position);
-    Transactions transactions;
-    for (const IncomingTransaction& transaction : group.transactions)
-      if (!transaction.rows.empty()) transactions.push_back(&transaction);
-    if (!transactions.empty()) copy_rows(sql, transactions);
-    keep_exceptions(sql, group);
-    sql.commit();
+    {
+      pqxx::work sql(connection());
+      if (group.durable) sql.exec0("set local synchronous_commit = local");
+      for (const MarkMove& move : group.marks) move_mark(sql, move);
+      move_position(sql, group.expected_position, group.position);
+      if (has_tables) tables_.begin(sql);
+      write_rows(sql, group);
+      keep_exceptions(sql, group);
+      sql.commit();
+    }
     ++commits_;
+    if (has_tables) session_->pin();
     return {};
   });
 }
 
+// In their order; what concerns neither tables nor handlers goes by COPY, as many at once as are
+// next to each other.
+void LibpqxxInbox::write_rows(Sql& sql, const ApplyGroup& group) {
+  Transactions all, plain;
+  for (const IncomingTransaction& transaction : group.transactions)
+    if (!transaction.rows.empty()) all.push_back(&transaction);
+  if (all.empty()) return;
+  const KnownIds known = known_ids(sql, all);
+  for (const IncomingTransaction* transaction : all) {
+    if (!tables_.concerns(*transaction)) {
+      plain.push_back(transaction);
+      continue;
+    }
+    if (!plain.empty()) copy_rows(sql, plain, known);
+    plain.clear();
+    tables_.add(sql, *transaction, known_of(known, *transaction));
+    tables_.finish(sql, *transaction, transaction != all.back());
+  }
+  if (!plain.empty()) copy_rows(sql, plain, known);
+}
+
 Status LibpqxxInbox::begin_large(const MarkMove& mark) {
-  Status status = run("beginning a large transaction", [&]() -> Status {
-    CHECK(!large_);
-    large_ = std::make_unique<pqxx::work>(connection());
-    move_mark(*large_, mark);
-    return {};
-  });
+  const auto begin = [&] {
+    return run("beginning a large transaction", [&]() -> Status {
+      CHECK(!large_);
+      large_ = std::make_unique<pqxx::work>(connection());
+      large_key_ = {mark.origin, mark.epoch, mark.next, {}, {}};
+      large_has_tables_ = false;
+      move_mark(*large_, mark);
+      large_->exec("select oltp20.hold_registry()");
+      return {};
+    });
+  };
+  Status status = begin();
   if (!status) abort_large();
+  if (status.code() == Code::conflict && registry_changed()) {
+    status = begin();
+    if (!status) abort_large();
+  }
   return status;
 }
 
@@ -399,7 +383,14 @@ Status LibpqxxInbox::add_rows(const IncomingTransaction& rows) {
   if (status)
     status = run("adding rows", [&]() -> Status {
       CHECK(large_);
-      if (!rows.rows.empty()) copy_rows(*large_, {&rows});
+      if (rows.rows.empty()) return {};
+      const KnownIds known = known_ids(*large_, {&rows});
+      if (!tables_.concerns(rows)) {
+        copy_rows(*large_, {&rows}, known);
+        return {};
+      }
+      if (!std::exchange(large_has_tables_, true)) tables_.begin(*large_);
+      tables_.add(*large_, rows, known_of(known, rows));
       return {};
     });
   if (!status) abort_large();
@@ -431,8 +422,11 @@ Status LibpqxxInbox::commit_large(const std::optional<StreamPosition>& expected,
   Status status = run("committing a large transaction", [&]() -> Status {
     CHECK(large_);
     move_position(*large_, expected, next);
+    if (large_has_tables_) tables_.finish(*large_, large_key_, false);
     large_->commit();
+    large_.reset();
     ++commits_;
+    if (large_has_tables_) session_->pin();
     return {};
   });
   abort_large();
@@ -474,6 +468,16 @@ Result<std::uint64_t> LibpqxxInbox::flushed(bool at_once) {
       flushed_ = commits_;
     }
     return flushed_;
+  });
+}
+
+Result<bool> LibpqxxInbox::retry_dead_letters() {
+  if (large_) return false;
+  return run("retrying dead letters", [&]() -> Result<bool> {
+    const std::size_t applied = retry_letters(connection(), tables_);
+    commits_ += applied;
+    session_->pin();
+    return true;
   });
 }
 

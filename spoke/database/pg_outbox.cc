@@ -33,9 +33,10 @@ Tick tick_of(const pqxx::row& row) {
   return tick;
 }
 
-PendingTransaction pending_of(const pqxx::row& row) {  // xid, place, rows, bytes, largest
-  return {row[0].as<std::uint64_t>(), row[1].as<std::int64_t>(), row[2].as<std::uint32_t>(),
-          row[3].as<std::uint64_t>(), row[4].as<std::uint32_t>()};
+PendingTransaction pending_of(const pqxx::row& row) {  // xid, place, rows, bytes, largest, hops
+  return {row[0].as<std::uint64_t>(), row[1].as<std::int64_t>(),
+          row[2].as<std::uint32_t>(), row[3].as<std::uint64_t>(),
+          row[4].as<std::uint32_t>(), static_cast<std::uint8_t>(row[5].as<int>())};
 }
 
 std::string lsn_text(std::uint64_t lsn) {
@@ -243,7 +244,7 @@ Result<std::optional<TickResult>> LibpqxxOutbox::take_tick(const Tick& last) {
     } catch (const pqxx::unique_violation&) {
       return conflict;
     }
-    // place, xid, rows, bytes, largest, tick, epoch, snapshot, volume, and columns of a row
+    // place, xid, rows, bytes, largest, tick, epoch, snapshot, volume, columns of a row, hops
     const pqxx::row head = answer.at(0);
     if (head[1].as<int>() != 1) return conflict;
     if (head[5].is_null()) {
@@ -268,7 +269,8 @@ Result<std::optional<TickResult>> LibpqxxOutbox::take_tick(const Tick& last) {
       const auto xid = row[1].as<std::uint64_t>();
       if (row[9].is_null()) {
         result.head.push_back({xid, row[0].as<std::int64_t>(), row[2].as<std::uint32_t>(),
-                               row[3].as<std::uint64_t>(), row[4].as<std::uint32_t>()});
+                               row[3].as<std::uint64_t>(), row[4].as<std::uint32_t>(),
+                               static_cast<std::uint8_t>(row[17].as<int>())});
       } else {
         rows_of[xid].push_back(outbox_row(row, xid, 9));
       }

@@ -145,6 +145,10 @@ Result<std::unique_ptr<Session>> Session::connect(const SessionOptions& options)
   }
 }
 
+void Session::pin() {
+  pqxx::nontransaction(connection_).exec(kPinned);
+}
+
 void Session::cancel() {
   try {
     connection_.cancel_query();
@@ -153,11 +157,26 @@ void Session::cancel() {
   }
 }
 
+// libpqxx forgets the SQLSTATE where it has a class of its own for it.
+std::string sqlstate_of(const pqxx::failure& error) {
+  const auto* sql = dynamic_cast<const pqxx::sql_error*>(&error);
+  if (sql && !sql->sqlstate().empty()) return sql->sqlstate();
+  if (dynamic_cast<const pqxx::insufficient_privilege*>(&error)) return "42501";
+  if (dynamic_cast<const pqxx::serialization_failure*>(&error)) return "40001";
+  if (dynamic_cast<const pqxx::deadlock_detected*>(&error)) return "40P01";
+  if (dynamic_cast<const pqxx::transaction_rollback*>(&error)) return "40000";
+  if (dynamic_cast<const pqxx::disk_full*>(&error)) return "53100";
+  if (dynamic_cast<const pqxx::out_of_memory*>(&error)) return "53200";
+  if (dynamic_cast<const pqxx::insufficient_resources*>(&error)) return "53000";
+  return "";
+}
+
 std::optional<std::string> current_sqlstate() {
   try {
     throw;
-  } catch (const pqxx::sql_error& error) {
-    return error.sqlstate();
+  } catch (const pqxx::failure& error) {
+    std::string state = sqlstate_of(error);
+    return state.empty() ? std::nullopt : std::optional(std::move(state));
   } catch (...) {
     return std::nullopt;
   }
@@ -173,13 +192,11 @@ Status current_exception_status(const std::string& doing) {
                                          trimmed(error.what()));
   } catch (const pqxx::broken_connection& error) {
     return Status(Code::unavailable, doing + ": the connection was lost: " + trimmed(error.what()));
-  } catch (const pqxx::sql_error& error) {
-    const std::string& state = error.sqlstate();
+  } catch (const pqxx::failure& error) {
+    const std::string state = sqlstate_of(error);
     if (state.empty())  // libpq's own: the connection, not a statement
       return Status(Code::unavailable, doing + ": " + trimmed(error.what()));
     return Status(code_of(state), doing + ": SQLSTATE " + state + ": " + trimmed(error.what()));
-  } catch (const pqxx::failure& error) {
-    return Status(Code::unavailable, doing + ": " + trimmed(error.what()));
   } catch (const std::exception& error) {
     return Status(Code::internal, doing + ": " + trimmed(error.what()));
   }

@@ -42,6 +42,8 @@ class Session {
   pqxx::connection& connection() { return connection_; }
   // Any thread, while the object lives: asks the server to end the statement that is running.
   void cancel();
+  // Sets again what a handler may have set for the session.
+  void pin();
   const std::string& label() const { return label_; }
 
  private:
@@ -77,6 +79,8 @@ class Canceller {
 
 // The Status of the exception that is being handled.
 Status current_exception_status(const std::string& doing);
+// Empty: libpq's own, of the connection.
+std::string sqlstate_of(const pqxx::failure& error);
 // SQLSTATE of the exception that is being handled, if it has one.
 std::optional<std::string> current_sqlstate();
 

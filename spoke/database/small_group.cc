@@ -9,10 +9,12 @@ namespace {
 constexpr std::size_t kSmallGroupRows = 16;
 constexpr std::size_t kSmallGroupBytes = 16 * 1024;
 
-// Division by zero where mark or position was not the expected one: nothing of it stays then.
+// Division by zero where mark, position or registry was not the expected one: nothing of it stays
+// then.
 constexpr const char* kSmallGroupSql =
     "with moved as (update oltp20.mark set seq = $4::bigint where origin = $1 and "
-    "epoch = $2::uuid and seq = $3::bigint returning 1), "
+    "epoch = $2::uuid and seq = $3::bigint and "
+    "(select version from oltp20.registry) = $21::bigint returning 1), "
     "placed as (update oltp20.stream_position set incarnation = $6::uuid, lsn = $7::bigint, "
     "hash = $8::bytea where hub = $5 and incarnation = $9::uuid and lsn = $10::bigint "
     "and hash = $11::bytea returning 1), "
@@ -44,7 +46,8 @@ bool is_small(const ApplyGroup& group) {
   return rows > 0 && rows <= kSmallGroupRows && bytes <= kSmallGroupBytes;
 }
 
-bool apply_small(pqxx::connection& connection, const std::string& hub, const ApplyGroup& group) {
+bool apply_small(pqxx::connection& connection, const std::string& hub, const ApplyGroup& group,
+                 std::int64_t registry_version) {
   const MarkMove& mark = group.marks[0];
   RowArrays arrays;
   for (const IncomingTransaction& transaction : group.transactions)
@@ -57,7 +60,7 @@ bool apply_small(pqxx::connection& connection, const std::string& hub, const App
                       hub, uuid_text(next.incarnation), next.lsn, bytea_text(next.hash.view()),
                       uuid_text(before.incarnation), before.lsn, bytea_text(before.hash.view()),
                       rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], rows[6], rows[7],
-                      rows[8]);
+                      rows[8], registry_version);
   } catch (const pqxx::sql_error&) {
     return false;
   }

@@ -12,8 +12,9 @@ namespace oltp20::spoke {
 void prepare_small(pqxx::connection& connection);
 
 bool is_small(const ApplyGroup& group);
-// False: the database refused something, or mark or position is not the expected one, and nothing
-// happened; the long way finds out what and why.
-bool apply_small(pqxx::connection& connection, const std::string& hub, const ApplyGroup& group);
+// False: the database refused something, or mark, position or registry is not the expected one,
+// nothing happened; the long way finds out what and why.
+bool apply_small(pqxx::connection& connection, const std::string& hub, const ApplyGroup& group,
+                 std::int64_t registry_version);
 
 }  // namespace oltp20::spoke

@@ -47,6 +47,18 @@ std::vector<std::string> encode(const TransactionHeader& h, const std::vector<Me
   return parts;
 }
 
+TEST(Envelope, HopsTravelAndAreBounded) {
+  for (int hops = 0; hops < 16; ++hops) {
+    TransactionHeader h = header(1);
+    h.hops = static_cast<std::uint8_t>(hops);
+    const std::string part = encode(h, {row("x")}).front();
+    auto view = PartView::parse(part);
+    ASSERT_EQ(view.is_ok(), hops <= 8) << hops;
+    if (!view) continue;
+    EXPECT_EQ(view->header, h);
+  }
+}
+
 TEST(Envelope, RoundTripsEveryField) {
   MessageRow full = row("Ah-Ha!");
   full.headers = R"({"a":1})";

@@ -19,6 +19,8 @@ start = "now"
 order = "fast"
 [retention]
 horizon_hours = 48
+[apply]
+handler_timeout_seconds = 5
 [database]
 url = "postgresql://agent:secret@127.0.0.1:5432/d"
 [tls]
@@ -55,6 +57,7 @@ TEST_F(SpokeConfigFile, EveryKeyOfTheContract) {
   EXPECT_EQ(config->start, Start::now);
   EXPECT_EQ(config->order, Order::fast);
   EXPECT_EQ(config->horizon_hours, 48);
+  EXPECT_EQ(config->handler_timeout_seconds, 5);
   EXPECT_EQ(config->database_url, "postgresql://agent:secret@127.0.0.1:5432/d");
   EXPECT_EQ(config->tls.key, directory_.path() / "it.key");
   EXPECT_EQ(config->http_listen->port, 7431);
@@ -70,6 +73,7 @@ TEST_F(SpokeConfigFile, DefaultsOfTheOptionalKeys) {
   EXPECT_EQ(config->start, Start::earliest);
   EXPECT_EQ(config->order, Order::exact);
   EXPECT_EQ(config->horizon_hours, 168);
+  EXPECT_EQ(config->handler_timeout_seconds, 30);
 }
 
 TEST_F(SpokeConfigFile, EveryMistakeIsNamed) {
