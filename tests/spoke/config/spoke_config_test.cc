@@ -19,8 +19,6 @@ start = "now"
 order = "fast"
 [retention]
 horizon_hours = 48
-[apply]
-handler_timeout_seconds = 5
 [database]
 url = "postgresql://agent:secret@127.0.0.1:5432/d"
 [tls]
@@ -32,6 +30,8 @@ listen = "127.0.0.1:7431"
 [[hub]]
 name = "eu-west"
 endpoint = "127.0.0.1:7420"
+[apply]
+handler_timeout_seconds = 5
 )";
 
 class SpokeConfigFile : public testing::Test {
