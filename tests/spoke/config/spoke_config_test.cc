@@ -19,6 +19,8 @@ start = "now"
 order = "fast"
 [retention]
 horizon_hours = 48
+[apply]
+handler_timeout_seconds = 5
 [database]
 url = "postgresql://agent:secret@127.0.0.1:5432/d"
 [tls]
@@ -30,8 +32,6 @@ listen = "127.0.0.1:7431"
 [[hub]]
 name = "eu-west"
 endpoint = "127.0.0.1:7420"
-[apply]
-handler_timeout_seconds = 5
 )";
 
 class SpokeConfigFile : public testing::Test {
@@ -85,15 +85,15 @@ TEST_F(SpokeConfigFile, EveryMistakeIsNamed) {
               HasSubstr("spoke.toml:3: spoke.subscribe: \"price.>.x\" is not a pattern of types"));
   EXPECT_THAT(problem("[[hub]]\nname = \"eu-west\"\nendpoint = \"127.0.0.1:7420\"\n", ""),
               HasSubstr("spoke.toml:1: spoke: there is no hub to attach to; add a [[hub]]"));
-  EXPECT_THAT(problem("ca.pem", "no.pem"), HasSubstr("spoke.toml:11: tls.ca: cannot read no.pem"));
+  EXPECT_THAT(problem("ca.pem", "no.pem"), HasSubstr("spoke.toml:13: tls.ca: cannot read no.pem"));
 }
 
 TEST_F(SpokeConfigFile, PasswordsStayOutOfMessages) {
   std::string message = problem("postgresql://agent:secret", "mysql://agent:secret");
-  EXPECT_THAT(message, HasSubstr("spoke.toml:9: database.url: is not a PostgreSQL URL"));
+  EXPECT_THAT(message, HasSubstr("spoke.toml:11: database.url: is not a PostgreSQL URL"));
   EXPECT_THAT(message, Not(HasSubstr("secret")));
   std::string malformed = problem("5432/d\"", "5432/d");
-  EXPECT_THAT(malformed, HasSubstr("spoke.toml:9: "));
+  EXPECT_THAT(malformed, HasSubstr("spoke.toml:11: "));
   EXPECT_THAT(malformed, Not(HasSubstr("secret")));
 }
 
