@@ -85,15 +85,15 @@ TEST_F(SpokeConfigFile, EveryMistakeIsNamed) {
               HasSubstr("spoke.toml:3: spoke.subscribe: \"price.>.x\" is not a pattern of types"));
   EXPECT_THAT(problem("[[hub]]\nname = \"eu-west\"\nendpoint = \"127.0.0.1:7420\"\n", ""),
               HasSubstr("spoke.toml:1: spoke: there is no hub to attach to; add a [[hub]]"));
-  EXPECT_THAT(problem("ca.pem", "no.pem"), HasSubstr("spoke.toml:11: tls.ca: cannot read no.pem"));
+  EXPECT_THAT(problem("ca.pem", "no.pem"), HasSubstr("spoke.toml:13: tls.ca: cannot read no.pem"));
 }
 
 TEST_F(SpokeConfigFile, PasswordsStayOutOfMessages) {
   std::string message = problem("postgresql://agent:secret", "mysql://agent:secret");
-  EXPECT_THAT(message, HasSubstr("spoke.toml:9: database.url: is not a PostgreSQL URL"));
+  EXPECT_THAT(message, HasSubstr("spoke.toml:11: database.url: is not a PostgreSQL URL"));
   EXPECT_THAT(message, Not(HasSubstr("secret")));
   std::string malformed = problem("5432/d\"", "5432/d");
-  EXPECT_THAT(malformed, HasSubstr("spoke.toml:9: "));
+  EXPECT_THAT(malformed, HasSubstr("spoke.toml:11: "));
   EXPECT_THAT(malformed, Not(HasSubstr("secret")));
 }
 
