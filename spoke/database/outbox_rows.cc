@@ -1,5 +1,7 @@
 #include "spoke/database/outbox_rows.h"
 
+#include <algorithm>
+#include <map>
 #include <unordered_map>
 
 #include "spoke/database/values.h"
@@ -31,6 +33,25 @@ OutboxRow outbox_row(const pqxx::row& row, std::uint64_t xid, pqxx::row::size_ty
   out.destination = text_of(row[first + 6]);
   out.sent_at_us = timestamp_us(row[first + 7].c_str());
   return out;
+}
+
+void read_head(const pqxx::result& answer, TickResult* result) {
+  result->head.reserve(answer.size() - 1);
+  std::map<std::uint64_t, std::vector<OutboxRow>> rows_of;
+  for (std::size_t i = 1; i < answer.size(); ++i) {
+    const pqxx::row row = answer[static_cast<pqxx::result::size_type>(i)];
+    const auto xid = row[1].as<std::uint64_t>();
+    if (row[9].is_null()) {
+      result->head.push_back({xid, row[0].as<std::int64_t>(), row[2].as<std::uint32_t>(),
+                              row[3].as<std::uint64_t>(), row[4].as<std::uint32_t>(),
+                              static_cast<std::uint8_t>(row[17].as<int>())});
+    } else {
+      rows_of[xid].push_back(outbox_row(row, xid, 9));
+    }
+  }
+  if (!rows_of.empty())
+    for (const PendingTransaction& transaction : result->head)
+      std::ranges::move(rows_of[transaction.xid], std::back_inserter(result->rows));
 }
 
 Result<std::vector<OutboxRow>> rows_by_xid(const pqxx::result& found,

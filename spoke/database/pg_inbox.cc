@@ -12,7 +12,6 @@
 #include "spoke/database/values.h"
 
 namespace oltp20::spoke {
-
 namespace {
 
 // Leaves an apply whose expectation the database does not meet; nothing has happened then.

@@ -1,8 +1,6 @@
 #include "spoke/database/pg_outbox.h"
 
-#include <algorithm>
 #include <cstdio>
-#include <map>
 
 #include "common/base/limits.h"
 #include "spoke/database/capture_sql.h"
@@ -13,7 +11,6 @@
 #include "spoke/database/values.h"
 
 namespace oltp20::spoke {
-
 namespace {
 
 constexpr const char* kTickColumns =
@@ -262,22 +259,7 @@ Result<std::optional<TickResult>> LibpqxxOutbox::take_tick(const Tick& last) {
     result.tick.server = {wal_.system_identifier, wal_.timeline};
     result.bytes = head[8].as<std::uint64_t>();
     result.took_us = system_clock().monotonic_us() - begun_us;
-    result.head.reserve(answer.size() - 1);
-    std::map<std::uint64_t, std::vector<OutboxRow>> rows_of;
-    for (std::size_t i = 1; i < answer.size(); ++i) {
-      const pqxx::row row = answer[static_cast<pqxx::result::size_type>(i)];
-      const auto xid = row[1].as<std::uint64_t>();
-      if (row[9].is_null()) {
-        result.head.push_back({xid, row[0].as<std::int64_t>(), row[2].as<std::uint32_t>(),
-                               row[3].as<std::uint64_t>(), row[4].as<std::uint32_t>(),
-                               static_cast<std::uint8_t>(row[17].as<int>())});
-      } else {
-        rows_of[xid].push_back(outbox_row(row, xid, 9));
-      }
-    }
-    if (!rows_of.empty())
-      for (const PendingTransaction& transaction : result.head)
-        std::ranges::move(rows_of[transaction.xid], std::back_inserter(result.rows));
+    read_head(answer, &result);
     return std::optional<TickResult>(std::move(result));
   });
 }
@@ -511,7 +493,6 @@ bool LibpqxxOutbox::take_notification() {
 }
 
 }  // namespace
-
 std::unique_ptr<PgOutbox> make_pg_outbox(PgOutboxOptions options) {
   return std::make_unique<LibpqxxOutbox>(std::move(options));
 }
