@@ -1,9 +1,8 @@
 #include "spoke/database/pg_outbox.h"
 
-#include <cstdio>
-
 #include "common/base/limits.h"
 #include "spoke/database/capture_sql.h"
+#include "spoke/database/outbox_lives.h"
 #include "spoke/database/outbox_rows.h"
 #include "spoke/database/receipt_rows.h"
 #include "spoke/database/schema.h"
@@ -13,34 +12,10 @@
 namespace oltp20::spoke {
 namespace {
 
-constexpr const char* kTickColumns =
-    "number, epoch::text, previous::text, snapshot::text, first, last, "
-    "system_identifier, timeline, pg_wal_lsn_diff(wal_lsn, '0/0')::bigint";
-
-Tick tick_of(const pqxx::row& row) {
-  Tick tick;
-  tick.number = row[0].as<std::uint64_t>();
-  tick.epoch = id_of_uuid<Epoch>(row[1].c_str());
-  tick.previous = row[2].c_str();
-  tick.snapshot = row[3].c_str();
-  tick.first = row[4].as<Seq>();
-  tick.last = row[5].as<Seq>();
-  tick.server = {row[6].c_str(), static_cast<std::uint32_t>(row[7].as<std::int64_t>())};
-  tick.wal_lsn = row[8].as<std::uint64_t>();
-  return tick;
-}
-
 PendingTransaction pending_of(const pqxx::row& row) {  // xid, place, rows, bytes, largest, hops
   return {row[0].as<std::uint64_t>(), row[1].as<std::int64_t>(),
           row[2].as<std::uint32_t>(), row[3].as<std::uint64_t>(),
           row[4].as<std::uint32_t>(), static_cast<std::uint8_t>(row[5].as<int>())};
-}
-
-std::string lsn_text(std::uint64_t lsn) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%X/%X", static_cast<unsigned>(lsn >> 32),
-                static_cast<unsigned>(lsn));
-  return text;
 }
 
 class Notifications final : public pqxx::notification_receiver {
@@ -81,7 +56,6 @@ class LibpqxxOutbox final : public PgOutbox {
  private:
   pqxx::connection& connection() { return session_->connection(); }
   Status check_order();
-  OutboxState read_state();
   void prepare();
   Status check_not_pruned(pqxx::transaction_base& sql, const Tick& tick);
   Status other_order(const Tick& tick) const;
@@ -132,48 +106,6 @@ void LibpqxxOutbox::prepare() {
   prepare_receipts(connection());
 }
 
-// Read in one snapshot, so that its parts belong together.
-OutboxState LibpqxxOutbox::read_state() {
-  pqxx::transaction<pqxx::repeatable_read, pqxx::read_only> sql(connection());
-  OutboxState state;
-  pqxx::row life = sql.exec1(
-      "select id::text, coalesce(parent::text, ''), fork_seq, fork_chain, overlap_before::text "
-      "from oltp20.epoch order by number desc limit 1");
-  state.epoch.id = id_of_uuid<Epoch>(life[0].c_str());
-  if (life[1].size() > 0) state.epoch.parent = id_of_uuid<Epoch>(life[1].c_str());
-  state.epoch.fork = {life[2].as<Seq>(), Hash::from(bytea_bytes(life[3].c_str()))};
-  state.overlap_before = life[4].as<std::uint64_t>();
-  for (const auto& row : sql.exec(
-           "with recursive lives as (select e.*, 0 as age from oltp20.epoch e where e.id = " +
-           sql.quote(life[0].c_str()) +
-           " union all select p.*, l.age + 1 from lives l join oltp20.epoch p on p.id = l.parent "
-           "where l.age < " +
-           std::to_string(limits::kAncestors) +
-           ") select id::text, coalesce(parent::text, ''), fork_seq, fork_chain from lives "
-           "where age > 0 order by age")) {
-    EpochInfo ancestor;
-    ancestor.id = id_of_uuid<Epoch>(row[0].c_str());
-    if (row[1].size() > 0) ancestor.parent = id_of_uuid<Epoch>(row[1].c_str());
-    ancestor.fork = {row[2].as<Seq>(), Hash::from(bytea_bytes(row[3].c_str()))};
-    state.ancestors.push_back(ancestor);
-  }
-  const std::string epoch = sql.quote(life[0].c_str());
-  state.server = {wal_.system_identifier, wal_.timeline};
-  state.wal_lsn = wal_.lsn;
-  state.last_tick = tick_of(sql.exec1(std::string("select ") + kTickColumns +
-                                      " from oltp20.tick order by number desc limit 1"));
-  for (const auto& row : sql.exec("select seq, chain from oltp20.checkpoint where epoch = " +
-                                  epoch + " order by seq desc limit 1"))
-    state.stable = {row[0].as<Seq>(), Hash::from(bytea_bytes(row[1].c_str()))};
-  state.pruned =
-      sql.exec1("select coalesce(max(seq), 0) from oltp20.pruned where epoch = " + epoch)[0]
-          .as<Seq>();
-  state.secret = bytea_bytes(sql.exec1("select bytes from oltp20.secret")[0].c_str());
-  state.receipts_off = spoke::receipts_off(sql);
-  state.may_notify = sql.exec1("show max_prepared_transactions")[0].as<int>() == 0;
-  return state;
-}
-
 Result<OutboxState> LibpqxxOutbox::open() {
   close();
   auto session = Session::connect({options_.url, "oltp20-spoke outbox"});
@@ -198,7 +130,7 @@ Result<OutboxState> LibpqxxOutbox::open() {
     }
     wal_ = wal_identity(*session_);
     prepare();
-    OutboxState now = read_state();
+    OutboxState now = read_lives(connection(), wal_);
     pqxx::nontransaction sql(connection());
     if (!sql.exec("select where pg_snapshot_xmax(pg_current_snapshot()) < "
                   "pg_snapshot_xmax(" +
@@ -436,36 +368,7 @@ Result<std::vector<std::string>> LibpqxxOutbox::receipts_off() {
 Status LibpqxxOutbox::begin_epoch(const EpochInfo& epoch, const Tick& from, Seq network_has,
                                   const std::string& why) {
   return run("beginning an epoch", [&]() -> Status {
-    pqxx::work sql(connection());
-    const std::string current =
-        sql.exec1("select id::text from oltp20.epoch order by number desc limit 1")[0].c_str();
-    if (current == uuid_text(epoch.id)) return {};  // said again after a lost answer
-    if (current != uuid_text(epoch.parent))
-      return Status(Code::conflict, session_->label() + ": the current epoch is " + current +
-                                        ", not the parent " + uuid_text(epoch.parent));
-    const Seq lost = network_has > epoch.fork.seq ? network_has - epoch.fork.seq : 0;
-    sql.exec_params0(
-        "insert into oltp20.epoch (id, parent, fork_seq, fork_chain, network_has, lost, why, "
-        "overlap_before) values ($1::uuid, $2::uuid, $3::bigint, $4::bytea, $5::bigint, "
-        "$6::bigint, $7, pg_snapshot_xmax(pg_current_snapshot()))",
-        uuid_text(epoch.id), current, epoch.fork.seq, bytea_text(epoch.fork.chain.view()),
-        network_has, lost, why);
-    // Retention need not wait for anybody's word on the old life.
-    if (epoch.fork.seq > 0)
-      sql.exec_params0(
-          "insert into oltp20.checkpoint (epoch, seq, chain, hub) values ($1::uuid, $2::bigint, "
-          "$3::bytea, 'at the fork') on conflict do nothing",
-          current, epoch.fork.seq, bytea_text(epoch.fork.chain.view()));
-    // The anchor: capture goes on from what `from` had seen, with seq 1.
-    sql.exec_params0(
-        "insert into oltp20.tick (number, epoch, previous, snapshot, first, last, "
-        "system_identifier, timeline, wal_lsn) select (select max(number) + 1 from oltp20.tick), "
-        "$1::uuid, s.snapshot, s.snapshot, 1, 0, $3, $4::bigint, $5::pg_lsn "
-        "from (select coalesce(nullif($2, ''), '3:3:')::pg_snapshot as snapshot) s",
-        uuid_text(epoch.id), from.snapshot, wal_.system_identifier, wal_.timeline,
-        lsn_text(wal_.lsn));
-    sql.commit();
-    return {};
+    return begin_life(*session_, wal_, epoch, from, network_has, why);
   });
 }
 
@@ -493,6 +396,7 @@ bool LibpqxxOutbox::take_notification() {
 }
 
 }  // namespace
+
 std::unique_ptr<PgOutbox> make_pg_outbox(PgOutboxOptions options) {
   return std::make_unique<LibpqxxOutbox>(std::move(options));
 }

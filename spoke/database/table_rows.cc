@@ -134,12 +134,10 @@ void TableRows::note_drift(pqxx::transaction_base& sql, std::string_view part) c
 }
 
 void TableRows::finish(pqxx::transaction_base& sql, const IncomingTransaction& transaction,
-                       bool more) {
-  handler_calls_ += blame(sql, transaction, [&] {
-    return sql
-        .exec_prepared1("finish_transaction", transaction.origin, uuid_text(transaction.epoch),
-                        transaction.seq, more)[0]
-        .as<std::uint64_t>();
+                       bool more) const {
+  blame(sql, transaction, [&] {
+    sql.exec_prepared("finish_transaction", transaction.origin, uuid_text(transaction.epoch),
+                      transaction.seq, more);
   });
 }
 

@@ -41,13 +41,11 @@ class TableRows {
   void add(pqxx::transaction_base& sql, const IncomingTransaction& transaction,
            const std::set<RowId>& skip) const;
   // Behind its last rows. `more`: another one follows in the same SQL transaction.
-  void finish(pqxx::transaction_base& sql, const IncomingTransaction& transaction, bool more);
+  void finish(pqxx::transaction_base& sql, const IncomingTransaction& transaction, bool more) const;
 
   // What a part that is put aside for its columns says of them. A row that says nothing is no
   // error.
   void note_drift(pqxx::transaction_base& sql, std::string_view part) const;
-
-  std::uint64_t handler_calls() const { return handler_calls_; }
 
  private:
   template <typename Body>
@@ -57,7 +55,6 @@ class TableRows {
   std::int64_t version_ = 0;
   std::set<std::string, std::less<>> accepted_;
   std::vector<std::string> patterns_, strict_;
-  std::uint64_t handler_calls_ = 0;
 };
 
 }  // namespace oltp20::spoke

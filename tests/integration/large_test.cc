@@ -10,13 +10,7 @@ TEST(Large, AHundredThousandRowsArriveWholeWithBoundedMemory) {
   const std::string db = "oltp20_framework";
   PostgresCluster a, b;
   Network net;
-  net.add_spoke("a", a);
-  net.add_spoke("b", b);
-  net.start_hub();
-  net.start_spoke("a");
-  net.start_spoke("b");
-  net.wait_until_attached("a");
-  net.wait_until_attached("b");
+  net.start_pair(a, b);
   // Warm, so that what the process needs anyway is not counted.
   a.sql(db, "insert into message.outgoing (type, payload) values ('warm', 'x')");
   ASSERT_TRUE(

@@ -15,15 +15,7 @@ using ::testing::HasSubstr;
 const std::string kDb = "oltp20_framework";
 
 struct Receipts : ::testing::Test {
-  Receipts() {
-    net.add_spoke("a", a);
-    net.add_spoke("b", b);
-    net.start_hub();
-    net.start_spoke("a");
-    net.start_spoke("b");
-    net.wait_until_attached("a");
-    net.wait_until_attached("b");
-  }
+  Receipts() { net.start_pair(a, b); }
   static void refuse_poison(PostgresCluster& at, const std::string& like) {
     at.sql(kDb,
            "create function refuse_poison() returns trigger language plpgsql as $$ begin raise "

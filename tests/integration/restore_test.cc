@@ -15,15 +15,7 @@ using ::testing::HasSubstr;
 const std::string kDb = "oltp20_framework";
 
 struct Restore : ::testing::Test {
-  Restore() {
-    net.add_spoke("a", a);
-    net.add_spoke("b", b);
-    net.start_hub();
-    net.start_spoke("a");
-    net.start_spoke("b");
-    net.wait_until_attached("a");
-    net.wait_until_attached("b");
-  }
+  Restore() { net.start_pair(a, b); }
   static void send(PostgresCluster& cluster, const std::string& word, int from, int to) {
     for (int n = from; n <= to; ++n)
       cluster.sql(kDb, "insert into message.outgoing (type, payload) values ('x', '" + word +

@@ -20,13 +20,7 @@ const std::string kDb = "oltp20_framework";
 struct WaitFor : ::testing::Test {
   WaitFor() {
     net.policy += "[[rule]]\nwho = \"region/us\"\n";  // it may be addressed; nobody is there
-    net.add_spoke("a", a);
-    net.add_spoke("b", b);
-    net.start_hub();
-    net.start_spoke("a");
-    net.start_spoke("b");
-    net.wait_until_attached("a");
-    net.wait_until_attached("b");
+    net.start_pair(a, b);
   }
   std::string send(const std::string& type = "x", const std::string& destination = "null") {
     return a.sql(kDb, "insert into message.outgoing (type, payload, destination) values ('" + type +

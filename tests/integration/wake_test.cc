@@ -14,15 +14,7 @@ namespace {
 const std::string kDb = "oltp20_framework";
 
 struct Pair {
-  explicit Pair(const ClusterOptions& options = {}) : a(options) {
-    net.add_spoke("a", a);
-    net.add_spoke("b", b);
-    net.start_hub();
-    net.start_spoke("a");
-    net.start_spoke("b");
-    net.wait_until_attached("a");
-    net.wait_until_attached("b");
-  }
+  explicit Pair(const ClusterOptions& options = {}) : a(options) { net.start_pair(a, b); }
   PostgresCluster a, b;
   Network net;
 };

@@ -105,6 +105,14 @@ void Network::start_spoke(const std::string& name) {
       path(name + ".log"));
 }
 
+void Network::start_pair(PostgresCluster& a, PostgresCluster& b) {
+  add_spoke("a", a);
+  add_spoke("b", b);
+  start_hub();
+  for (const char* name : {"a", "b"}) start_spoke(name);
+  for (const char* name : {"a", "b"}) wait_until_attached(name);
+}
+
 void Network::wait_until_attached(const std::string& name, double seconds) {
   std::string url = "http://127.0.0.1:" + std::to_string(http_port(name)) + "/readyz";
   bool attached = eventually(seconds, [&] {

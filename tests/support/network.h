@@ -31,6 +31,8 @@ class Network {
   Process& hub() { return *hub_; }
   void start_spoke(const std::string& name);
   Process& spoke(const std::string& name) { return *spokes_.at(name); }
+  // Spokes "a" and "b" on these, and a hub; both are attached when it returns.
+  void start_pair(PostgresCluster& a, PostgresCluster& b);
   // Until the spoke forwards and applies; throws when it does not within the time.
   void wait_until_attached(const std::string& name, double seconds = 20);
 
