@@ -105,6 +105,57 @@ TEST_F(PgOutboxTest, IdleRoundsWriteNothing) {
       << "a round without news must not use a transaction id";
 }
 
+// The short way, with one question, must say what the long way says.
+TEST_F(PgOutboxTest, FewRowsComeWithTheirTickInTheOrderOfItsTransactions) {
+  auto [outbox, state] = open_outbox();
+  pqxx::connection first(admin_url()), second(admin_url());
+  const auto insert = [](pqxx::work& work, const std::string& payload) {
+    work.exec0("insert into message.outgoing (type, payload, headers) values ('t', '" + payload +
+               "', '{}')");
+  };
+  {
+    pqxx::work early(first), late(second);
+    insert(early, "early 1");  // begins first, has the lower id, and commits last
+    insert(late, "late 1");
+    insert(late, "late 2");
+    late.commit();
+    insert(early, "early 2");
+    early.commit();
+  }
+  auto taken = outbox->take_tick(state.last_tick);
+  ASSERT_TRUE(taken && *taken);
+  std::vector<std::uint64_t> xids;
+  for (const PendingTransaction& transaction : (*taken)->head) xids.push_back(transaction.xid);
+  auto rows = outbox->rows(xids, -1, 100);
+  ASSERT_TRUE(rows);
+  Strings came, asked;
+  for (const OutboxRow& row : (*taken)->rows) came.push_back(*row.payload);
+  for (const OutboxRow& row : *rows) asked.push_back(*row.payload);
+  EXPECT_EQ(came, (Strings{"late 1", "late 2", "early 1", "early 2"}));
+  EXPECT_EQ(came, asked);
+  ASSERT_EQ((*taken)->rows.size(), rows->size());
+  for (std::size_t i = 0; i < rows->size(); ++i) {
+    EXPECT_EQ((*taken)->rows[i].id, (*rows)[i].id);
+    EXPECT_EQ((*taken)->rows[i].headers, (*rows)[i].headers);
+    EXPECT_EQ((*taken)->rows[i].sent_at_us, (*rows)[i].sent_at_us);
+  }
+  sql("insert into message.outgoing (type, payload) select 't', 'x' from generate_series(1, 17)");
+  taken = outbox->take_tick((*taken)->tick);
+  ASSERT_TRUE(taken && *taken);
+  EXPECT_TRUE((*taken)->rows.empty()) << "many are read in pages";
+}
+
+TEST_F(PgOutboxTest, WhatCommitsBehindAnEmptyPollIsFoundByTheNext) {
+  auto [outbox, state] = open_outbox();
+  Tick last = state.last_tick;
+  pqxx::connection writer(admin_url());
+  pqxx::work open(writer);
+  open.exec0("insert into message.outgoing (type, payload) values ('t', 'late')");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(capture(*outbox, last), Strings{});
+  open.commit();
+  EXPECT_EQ(capture(*outbox, last), Strings{"late"});
+}
+
 TEST_F(PgOutboxTest, ATickIsPagedAndReadAgainTheSame) {
   for (int i = 0; i < 20; ++i) send("t" + std::to_string(i), i % 3 + 1);
   pqxx::connection late(admin_url());
