@@ -65,7 +65,7 @@ Receipt Destination::receipt_of(const OriginEpoch& key) {
 // What is to be told, as it is now.
 void Destination::ask_for_flush() {
   if (asked_) return;
-  asked_.emplace();
+  asked_ = Asked{};
   asked_->commits = inbox_.commits();
   asked_->applied = applied_;
   asked_->everything = std::exchange(say_everything_, false);
