@@ -173,14 +173,14 @@ set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as 
         and o.xid < (select pg_snapshot_xmax(t.snapshot) from t)
     union all
     select m.xid, m.position, false from oltp20.marker m
-      where not m.again and m.xid >= (select pg_snapshot_xmax(t.previous) from t)
+      where m.xid >= (select pg_snapshot_xmax(t.previous) from t)
         and m.xid < (select pg_snapshot_xmax(t.snapshot) from t)
     union all
     select o.xid, o.position, true from message.outgoing o
       where o.xid = any (array(select pg_snapshot_xip(t.previous) from t))
     union all
     select m.xid, m.position, false from oltp20.marker m
-      where not m.again and m.xid = any (array(select pg_snapshot_xip(t.previous) from t))
+      where m.xid = any (array(select pg_snapshot_xip(t.previous) from t))
   ),
   places as (
     select n.xid, max(n.position) as place from numbers n

@@ -204,6 +204,24 @@ TEST_F(RetentionTest, ANumberThatOrdersWhatIsNotStableStays) {
   EXPECT_EQ(run().emptied, 2);
 }
 
+TEST_F(RetentionTest, RowsOfFirstRoundsGoUnlessATransactionIsAtItsEnd) {
+  sql("alter table oltp20.round disable trigger draw_order");
+  sql("insert into oltp20.round select from generate_series(1, 350000)");
+  sql("alter table oltp20.round enable always trigger draw_order");
+  pqxx::connection connection(admin_url());
+  pqxx::work work(connection);
+  work.exec("insert into message.outgoing (type, payload) values ('test', 'a')");
+  work.exec("set constraints all immediate");
+  run();
+  EXPECT_EQ(sql("select count(*) from oltp20.round"), "350000");
+  work.commit();
+  EXPECT_EQ(capture_all(), Strings{"a"});
+  run();
+  EXPECT_EQ(sql("select count(*) from oltp20.round"), "0");
+  send("b");
+  EXPECT_EQ(capture_all(), Strings{"b"});
+}
+
 TEST_F(RetentionTest, AReaderThatHoldsItBackIsNamed) {
   send("one");
   capture_all();
