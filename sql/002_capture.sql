@@ -63,6 +63,25 @@ create table oltp20.rejection (
   primary key (epoch, seq)
 );
 
+create index rejection_at on oltp20.rejection (at);
+
+-- How many there are, so that nobody counts them.
+create table oltp20.rejection_count (rejections bigint not null) with (fillfactor = 10);
+insert into oltp20.rejection_count values (0);
+create function oltp20.count_rejections() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  update oltp20.rejection_count set rejections = rejections
+    + (select count(*) from changed) * case tg_op when 'INSERT' then 1 else -1 end;
+  return null;
+end $$;
+create trigger count_inserted after insert on oltp20.rejection
+  referencing new table as changed for each statement execute function oltp20.count_rejections();
+create trigger count_deleted after delete on oltp20.rejection
+  referencing old table as changed for each statement execute function oltp20.count_rejections();
+alter table oltp20.rejection enable always trigger count_inserted;
+alter table oltp20.rejection enable always trigger count_deleted;
+
 create view oltp20.rejected as
   select r.epoch, r.seq, r.xid, r.code, r.reason, r.at,
          (select array_agg(o.id order by o.position) from message.outgoing o where o.xid = r.xid)

@@ -157,6 +157,8 @@ create table oltp20.dead_letter (
   discard_reason text,
   primary key (origin, epoch, seq)
 );
+create index dead_letter_open on oltp20.dead_letter (put_aside_at)
+  where retried_at is null and discarded_at is null;
 create table oltp20.dead_letter_part (
   origin text collate "C" not null,
   epoch uuid not null,

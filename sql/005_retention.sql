@@ -53,6 +53,7 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
   update oltp20.rotation set at = clock_timestamp() where at > clock_timestamp();
   update oltp20.checkpoint set at = clock_timestamp() where at > clock_timestamp();
   update oltp20.tick set taken_at = clock_timestamp() where taken_at > clock_timestamp();
+  update oltp20.rejection set at = clock_timestamp() where at > clock_timestamp();
   insert into oltp20.clock_jump (seconds) values ($1);
 $$;
 

@@ -11,12 +11,13 @@ create view oltp20.status as
     t.taken_at as last_tick_at,
     t.last as captured_seq,
     oltp20.stable_seq(life.epoch) as stable_seq,
-    (select count(*) from message.outgoing o
-      where o.xid >= pg_snapshot_xmin(t.snapshot)
-        and not pg_visible_in_snapshot(o.xid, t.snapshot)) as rows_waiting,
+    -- Not what an old transaction has kept in sight of the snapshot and is captured.
+    (select count(*) from message.outgoing o where o.xid >= pg_snapshot_xmax(t.snapshot))
+      + (select count(*) from message.outgoing o
+           where o.xid = any (array(select pg_snapshot_xip(t.snapshot)))) as rows_waiting,
     (select coalesce(max(p.seq), 0) from oltp20.pruned p where p.epoch = life.epoch)
       as pruned_seq,
-    (select count(*) from oltp20.rejection) as rejected,
+    (select c.rejections from oltp20.rejection_count c) as rejected,
     (select count(*) from oltp20.gap where closed_at is null) as open_gaps,
     (select count(*) from oltp20.dead_letter where retried_at is null and discarded_at is null)
       as dead_letters,

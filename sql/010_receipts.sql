@@ -161,9 +161,10 @@ $$;
 
 -- ---- which transaction is which ----------------------------------------------------------------
 
--- Where the place of a transaction's rows lies in its tick: how many transactions of the tick come
--- no later.
-create function oltp20.rank_in_tick(of_xid xid8, of_tick bigint) returns bigint
+-- Where transactions lie in their tick: how many of the tick come no later. All of the tick are
+-- read, once for however many are asked for.
+create function oltp20.ranks_in_tick(of_tick bigint, of_xids xid8[])
+returns table (xid xid8, rank bigint)
 language sql stable security definer
 set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
   with t as materialized (select k.previous, k.snapshot from oltp20.tick k where k.number = of_tick),
@@ -187,15 +188,14 @@ set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as 
       where pg_visible_in_snapshot(n.xid, (select t.snapshot from t))
       group by n.xid having bool_or(n.is_row)
   )
-  select count(*) from places p
-    where p.place <= (select mine.place from places mine where mine.xid = of_xid)
+  select r.xid, r.rank
+    from (select p.xid, row_number() over (order by p.place) as rank from places p) r
+    where r.xid = any (of_xids)
 $$;
 
--- The transaction's number in the youngest life that captured it; nulls while none has. A binary
--- search over the ticks of a life, about 20 probes for a million of them, then a look at that one
--- tick's transactions, unless it holds only one.
-create function oltp20.place_of(of_xid xid8, out epoch uuid, out seq bigint, out tick bigint,
-  out captured_at timestamptz)
+-- The tick that captured a transaction, in the youngest life that did; nulls while none has. A
+-- binary search over the ticks of a life, about 20 probes for a million of them.
+create function oltp20.tick_of(of_xid xid8) returns oltp20.tick
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   life oltp20.epoch;
@@ -210,11 +210,11 @@ begin
       where t.epoch = life.id and (upto is null or t.last <= upto) order by t.last desc limit 1;
     select t.* into low from oltp20.tick t where t.epoch = life.id order by t.last limit 1;
     if high.number is null or not pg_visible_in_snapshot(of_xid, high.snapshot) then
-      return;
+      return null;
     end if;
     exit when not pg_visible_in_snapshot(of_xid, low.previous);
     if low.last <> 0 or life.parent is null then
-      return;  -- of a tick that retention has forgotten
+      return null;  -- of a tick that retention has forgotten
     end if;
     upto := life.fork_seq;
     select e.* into life from oltp20.epoch e where e.id = life.parent;
@@ -229,12 +229,39 @@ begin
         order by t.number limit 1;
     end if;
   end loop;
+  return high;
+end $$;
+
+-- Numbers of many transactions. The tick of each is searched for, and the transactions of a tick
+-- are read once, unless it holds only one.
+create function oltp20.places_of(of_xids xid8[])
+returns table (xid xid8, epoch uuid, seq bigint, tick bigint, captured_at timestamptz)
+language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
+  with found as materialized (
+    select asked.xid, t.epoch, t.number, t.first, t.last, t.taken_at
+      from unnest(of_xids) as asked (xid) left join lateral oltp20.tick_of(asked.xid) t on true),
+  ticks as materialized (
+    select f.number, array_agg(f.xid) as xids from found f where f.last > f.first group by f.number),
+  ranks as materialized (
+    select r.xid, r.rank from ticks, lateral oltp20.ranks_in_tick(ticks.number, ticks.xids) r)
+  select f.xid, f.epoch, f.first - 1 + case when f.last > f.first then r.rank else 1 end,
+         f.number, f.taken_at
+    from found f left join ranks r on r.xid = f.xid
+$$;
+
+-- The transaction's number in the youngest life that captured it; nulls while none has.
+create function oltp20.place_of(of_xid xid8, out epoch uuid, out seq bigint, out tick bigint,
+  out captured_at timestamptz)
+language plpgsql stable security definer cost 10000 set search_path = pg_catalog, pg_temp as $$
+declare
+  high constant oltp20.tick := oltp20.tick_of(of_xid);
+begin
   epoch := high.epoch;
   tick := high.number;
   captured_at := high.taken_at;
   seq := high.first;
   if high.last > high.first then
-    seq := high.first - 1 + oltp20.rank_in_tick(of_xid, high.number);
+    seq := high.first - 1 + (select r.rank from oltp20.ranks_in_tick(tick, array[of_xid]) r);
   end if;
 end $$;
 
@@ -286,41 +313,105 @@ begin
   reason := nullif(concat_ws(': ', nullif(exception_.code, ''), exception_.reason), '');
 end $$;
 
--- One row for each transaction that is in the outbox, and for each destination that has told of its
--- life, unless the transaction is addressed to others or the destination began behind it.
-create view oltp20.delivery as
-  select t.xid, p.epoch, p.seq,
-         array(select o.id from message.outgoing o where o.xid = t.xid
-               order by o.position limit 100) as ids,
-         p.captured_at,
-         case when j.hub <> 'at the fork' then j.hub end as hub,
-         j.at as journaled_at,
-         j.at as stable_at,  -- with one hub what it holds is what every hub holds
-         x.at as rejected_at, x.code as rejected_code, x.reason as rejected_reason,
-         d.destination, d.state, case when d.state = 'applied' then d.at end as applied_at,
-         d.reason
-  from (select distinct o.xid from message.outgoing o) t
-  left join lateral oltp20.place_of(t.xid) p on true
+-- What the network has told of one transaction: a row for each destination that has told of its
+-- life, unless the transaction is addressed to others or the destination began behind it; one row
+-- without a destination when there is none.
+create function oltp20.told_of(of_xid xid8, of_epoch uuid, of_seq bigint)
+returns table (ids uuid[], hub text, journaled_at timestamptz, rejected_at timestamptz,
+  rejected_code text, rejected_reason text, destination text, state text, at timestamptz,
+  reason text)
+language sql stable security definer rows 2 cost 10000 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set jit = off as $$
+  select array(select o.id from message.outgoing o where o.xid = of_xid
+               order by o.position limit 100),
+         nullif(j.hub, 'at the fork'), j.at, x.at, x.code, x.reason,
+         d.destination, d.state, d.at, d.reason
+  from (select) one
   left join lateral (select c.at, c.hub from oltp20.checkpoint c
-                     where c.epoch = p.epoch and c.seq >= p.seq order by c.seq limit 1) j on true
-  left join oltp20.rejection x on x.epoch = p.epoch and x.seq = p.seq
+                     where c.epoch = of_epoch and c.seq >= of_seq order by c.seq limit 1) j on true
+  left join oltp20.rejection x on x.epoch = of_epoch and x.seq = of_seq
   left join lateral (
     select 'spoke/' || r.destination as destination, o.state, o.at, o.reason
-    from oltp20.receipt r, lateral oltp20.outcome_at(p.epoch, p.seq, r.destination) o
-    where r.epoch = p.epoch and x.seq is null and o.state <> 'before'
-      and oltp20.may_be_for(t.xid, r.destination, r.region)
-  ) d on true;
+    from oltp20.receipt r, lateral oltp20.outcome_at(of_epoch, of_seq, r.destination) o
+    where r.epoch = of_epoch and x.seq is null and o.state <> 'before'
+      and oltp20.may_be_for(of_xid, r.destination, r.region)
+  ) d on true
+$$;
+
+-- The transactions come out of the index from the newest on, and the functions are called for a row
+-- when it is asked for: with a limit, for so many.
+create view oltp20.delivery as
+  select t.xid, p.epoch, p.seq, d.ids, p.captured_at, d.hub, d.journaled_at,
+         d.journaled_at as stable_at,  -- with one hub what it holds is what every hub holds
+         d.rejected_at, d.rejected_code, d.rejected_reason,
+         d.destination, d.state, case when d.state = 'applied' then d.at end as applied_at,
+         d.reason
+  from (select distinct on (o.xid) o.xid from message.outgoing o order by o.xid desc) t
+  left join lateral oltp20.place_of(t.xid) p on true
+  left join lateral oltp20.told_of(t.xid, p.epoch, p.seq) d on true;
+
+-- The newest transactions, or the newest before one: from transaction to transaction in the index,
+-- however many rows they have.
+create function oltp20.newest_transactions(most integer, before xid8) returns xid8[]
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set jit = off as $$
+declare
+  next_ xid8 := before;
+  out_ xid8[] := '{}';
+begin
+  while cardinality(out_) < most loop
+    if next_ is null then
+      select o.xid into next_ from message.outgoing o order by o.xid desc limit 1;
+    else
+      select o.xid into next_ from message.outgoing o where o.xid < next_
+        order by o.xid desc limit 1;
+    end if;
+    exit when next_ is null;
+    out_ := out_ || next_;
+  end loop;
+  return out_;
+end $$;
+
+create function oltp20.deliveries(most integer default 20, before xid8 default null)
+returns setof oltp20.delivery
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
+begin
+  if most is null or most not between 1 and 1000 then
+    raise exception 'ask for 1 to 1000 transactions at a time, not for %: the next ones are '
+      'oltp20.deliveries(%, before => XID), with the lowest xid that came', quote_nullable(most),
+      least(greatest(coalesce(most, 20), 1), 1000) using errcode = 'invalid_parameter_value';
+  end if;
+  return query
+    select p.xid, p.epoch, p.seq, d.ids, p.captured_at, d.hub, d.journaled_at, d.journaled_at,
+           d.rejected_at, d.rejected_code, d.rejected_reason, d.destination, d.state,
+           case when d.state = 'applied' then d.at end, d.reason
+    from oltp20.places_of(oltp20.newest_transactions(most, before)) p
+    left join lateral oltp20.told_of(p.xid, p.epoch, p.seq) d on true
+    order by p.xid desc, d.destination;
+end $$;
 
 -- ---- waiting -----------------------------------------------------------------------------------
 
+-- How many rows wait_for() looks through for an id.
+create function oltp20.rows_searched() returns integer
+language sql immutable set search_path = pg_catalog, pg_temp as $$ select 100000 $$;
+
 -- The transaction of a row. There is no index over ids, which every insert would pay for: the
--- newest rows are looked at first.
-create function oltp20.transaction_of(row_id uuid) returns xid8
-language sql stable security definer set search_path = pg_catalog, pg_temp
+-- newest rows are looked at, and no more than rows_searched(), since anybody may ask for an id that
+-- there is not. With its xid a row of any age is found.
+create function oltp20.transaction_of(row_id uuid, in_xid xid8 default null) returns xid8
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set jit = off as $$
-  select o.xid from message.outgoing o where o.id = row_id order by o.xid desc, o.position desc
-  limit 1
-$$;
+begin
+  if in_xid is not null then
+    return (select o.xid from message.outgoing o
+              where o.xid = in_xid and (row_id is null or o.id = row_id) limit 1);
+  end if;
+  return (select newest.xid from (
+      select o.xid, o.id from message.outgoing o order by o.xid desc, o.position desc
+        limit oltp20.rows_searched()) newest
+    where newest.id = row_id limit 1);
+end $$;
 
 -- Why it will never come to this state, as far as is known; null when it may.
 create function oltp20.why_never(of_xid xid8, of_epoch uuid, of_seq bigint, of_destination text)
@@ -367,7 +458,7 @@ end $$;
 -- costs no transaction id, and goes with the transaction, whatever becomes of the session. It is
 -- only tried, since any login could hold it.
 create procedure oltp20.wait_for(id uuid, state text, destination text default null,
-  timeout interval default '10 s', inout result text default null)
+  timeout interval default '10 s', inout result text default null, xid xid8 default null)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   begun constant timestamptz := clock_timestamp();
@@ -395,11 +486,16 @@ begin
       'is READ COMMITTED', upper(current_setting('transaction_isolation'))
       using errcode = 'invalid_transaction_state';
   end if;
-  of_xid := oltp20.transaction_of(id);
-  if of_xid is null then
-    raise exception 'no committed row of message.outgoing has the id %: its transaction has not '
-      'been committed, or retention has removed it', quote_nullable(id)
-      using errcode = 'no_data_found';
+  of_xid := oltp20.transaction_of(id, xid);
+  if of_xid is null and xid is null then
+    raise exception 'no committed row of message.outgoing has the id %, as far as the newest % rows '
+      'go: its transaction has not been committed, or retention has removed it, or it is older: '
+      'then say its transaction, too, as the argument xid => XID', quote_nullable(id),
+      oltp20.rows_searched() using errcode = 'no_data_found';
+  elsif of_xid is null then
+    raise exception 'transaction % has no committed row % in message.outgoing: it has not been '
+      'committed, or retention has removed it, or the row is of another one', xid,
+      coalesce('with the id ' || id, 'at all') using errcode = 'no_data_found';
   elsif of_xid = pg_current_xact_id_if_assigned() then
     raise exception 'row % belongs to this very transaction, which nobody sees before it is '
       'committed: commit, then wait', id using errcode = 'invalid_transaction_state';
@@ -449,15 +545,20 @@ comment on table oltp20.receipt is
   'How far each destination has applied each life of this database, as it said last.';
 comment on view oltp20.delivery is
   'What became of each transaction in the outbox, by destination. Times are those of the first '
-  'receipt or checkpoint that covers it. Ask for one xid, or order by xid with a limit.';
+  'receipt or checkpoint that covers it. Ask for one xid, or for the newest with '
+  'oltp20.deliveries(20): each row of the view reads the whole tick of its transaction.';
+comment on function oltp20.deliveries(integer, xid8) is
+  'What became of the newest transactions, 20 or so many, or of the newest before one: the rows of '
+  'oltp20.delivery, from the newest on.';
 comment on function oltp20.set_receipts(text, boolean) is
   'Switches receipts of types off or on, by pattern, as in (''price.>'', false).';
 comment on function oltp20.place_of(xid8) is
   'In which life, and under which number there, a transaction travels; nulls while it is not '
   'captured.';
-comment on procedure oltp20.wait_for(uuid, text, text, interval, text) is
+comment on procedure oltp20.wait_for(uuid, text, text, interval, text, xid8) is
   'Waits until the transaction of the row with this id is captured, journaled, stable, or applied '
-  'at spoke/NAME; answers reached, timeout, rejected or dead_letter.';
+  'at spoke/NAME; answers reached, timeout, rejected or dead_letter. The id is looked for '
+  'among the newest 100,000 rows; with xid => XID of any age, and the id may be null.';
 
 revoke all on oltp20.not_applied, oltp20.receipt, oltp20.receipt_log, oltp20.receipt_exception,
   oltp20.receipt_off, oltp20.delivery from public;
@@ -465,20 +566,24 @@ revoke all on function
   oltp20.record_receipt(text, text, uuid, uuid, bigint, bigint, bigint, text),
   oltp20.record_receipt_exception(text, uuid, bigint, bigint, integer, text, text),
   oltp20.prune_receipts(integer, interval), oltp20.set_receipts(text, boolean),
-  oltp20.receipts_are_off(text), oltp20.rank_in_tick(xid8, bigint), oltp20.place_of(xid8),
+  oltp20.receipts_are_off(text), oltp20.ranks_in_tick(bigint, xid8[]), oltp20.tick_of(xid8),
+  oltp20.places_of(xid8[]), oltp20.place_of(xid8), oltp20.told_of(xid8, uuid, bigint),
+  oltp20.newest_transactions(integer, xid8), oltp20.deliveries(integer, xid8),
+  oltp20.rows_searched(),
   oltp20.may_be_for(xid8, text, text), oltp20.outcome_at(uuid, bigint, text),
-  oltp20.transaction_of(uuid), oltp20.why_never(xid8, uuid, bigint, text),
+  oltp20.transaction_of(uuid, xid8), oltp20.why_never(xid8, uuid, bigint, text),
   oltp20.wait_answer(uuid, bigint, text, text) from public;
-revoke all on procedure oltp20.wait_for(uuid, text, text, interval, text) from public;
+revoke all on procedure oltp20.wait_for(uuid, text, text, interval, text, xid8) from public;
 
 grant select on oltp20.receipt, oltp20.delivery to oltp20_application, oltp20_admin;
 grant select on oltp20.receipt_log, oltp20.receipt_exception, oltp20.receipt_off,
   oltp20.not_applied to oltp20_admin;
-grant execute on function oltp20.place_of(xid8), oltp20.may_be_for(xid8, text, text),
-  oltp20.outcome_at(uuid, bigint, text), oltp20.transaction_of(uuid),
+grant execute on function oltp20.place_of(xid8), oltp20.told_of(xid8, uuid, bigint),
+  oltp20.deliveries(integer, xid8), oltp20.rows_searched(), oltp20.may_be_for(xid8, text, text),
+  oltp20.outcome_at(uuid, bigint, text), oltp20.transaction_of(uuid, xid8),
   oltp20.why_never(xid8, uuid, bigint, text), oltp20.wait_answer(uuid, bigint, text, text)
   to oltp20_application, oltp20_admin;
-grant execute on procedure oltp20.wait_for(uuid, text, text, interval, text)
+grant execute on procedure oltp20.wait_for(uuid, text, text, interval, text, xid8)
   to oltp20_application, oltp20_admin;
 grant execute on function oltp20.set_receipts(text, boolean) to oltp20_admin;
 

@@ -7,18 +7,21 @@ create table oltp20.resent (
   resent_by text not null default session_user,
   at timestamptz not null default clock_timestamp(),
   primary key (epoch, seq, xid),
-  foreign key (epoch, seq) references oltp20.rejection
+  foreign key (epoch, seq) references oltp20.rejection on delete cascade
 );
+create index resent_at on oltp20.resent (at);
 
 create or replace view oltp20.rejected as
   select r.epoch, r.seq, r.xid, r.code, r.reason, r.at,
-         (select array_agg(o.id order by o.position) from message.outgoing o where o.xid = r.xid)
-           as ids,
+         (select array_agg(f.id order by f.position) from (
+            select o.id, o.position from message.outgoing o where o.xid = r.xid
+              order by o.position limit 100) f) as ids,
          (select max(s.at) from oltp20.resent s where (s.epoch, s.seq) = (r.epoch, r.seq))
            as resent_at
   from oltp20.rejection r;
 comment on view oltp20.rejected is
-  'Transactions of this database that the network refused, why, and when they were resent last.';
+  'Transactions of this database that the network refused, why, and when they were resent last. '
+  'ids are the first 100; null when retention has removed the rows.';
 
 -- Whole or not at all. The rejection is locked, so that two who resend at once do not both.
 create function oltp20.resend_rejected(epoch uuid, seq bigint, again boolean default false)
@@ -59,7 +62,47 @@ comment on function oltp20.resend_rejected(uuid, bigint, boolean) is
   'Publishes a refused transaction again, whole, as a new one, and says how many rows it has: '
   'select oltp20.resend_rejected(epoch, seq) from oltp20.rejected where resent_at is null.';
 
-revoke all on function oltp20.resend_rejected(uuid, bigint, boolean) from public;
+-- How long a refusal is kept that nobody has dealt with: its rows are gone long before.
+create function oltp20.rejections_kept_for() returns interval
+language sql immutable set search_path = pg_catalog, pg_temp as $$ select interval '90 days' $$;
+
+-- Forgets refusals that were resent a horizon ago, and others after 90 days, but none whose rows are
+-- in the outbox still: oltp20.delivery would call them applied. Looks at `most` of each, the oldest,
+-- and says how many went.
+create function oltp20.prune_rejections(horizon interval, most integer) returns bigint
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
+set enable_seqscan = off set jit = off as $$
+declare
+  removed bigint;
+begin
+  if exists (select from oltp20.clock_jump j where j.at > statement_timestamp() - horizon) then
+    return 0;
+  end if;
+  delete from oltp20.rejection r
+    using (
+      select s.epoch, s.seq from (
+          select e.epoch, e.seq, e.at from oltp20.resent e
+            where e.at < statement_timestamp() - horizon order by e.at limit most) s
+        where not exists (select from oltp20.resent later where later.epoch = s.epoch
+                            and later.seq = s.seq and later.at > s.at)
+      union
+      select s.epoch, s.seq from (
+          select e.epoch, e.seq from oltp20.rejection e
+            where e.at < statement_timestamp() - greatest(horizon, oltp20.rejections_kept_for())
+            order by e.at limit most) s
+    ) old
+    where r.epoch = old.epoch and r.seq = old.seq
+      and not exists (select from message.outgoing o where o.xid = r.xid);
+  get diagnostics removed = row_count;
+  return removed;
+exception when lock_not_available then
+  return 0;  -- somebody resends, or the agent writes one down; the next run comes in half a minute
+end $$;
+
+revoke all on function oltp20.resend_rejected(uuid, bigint, boolean),
+  oltp20.rejections_kept_for(), oltp20.prune_rejections(interval, integer) from public;
 revoke all on oltp20.resent from public;
 grant select on oltp20.resent to oltp20_agent, oltp20_admin;
 grant execute on function oltp20.resend_rejected(uuid, bigint, boolean) to oltp20_admin;
+grant execute on function oltp20.prune_rejections(interval, integer) to oltp20_agent;

@@ -9,7 +9,9 @@ namespace oltp20::spoke {
 
 namespace {
 
-constexpr int kSlots = 4;                 // children of the ring
+constexpr int kSlots = 4;                 // children of a ring
+constexpr int kStepRows = 5'000;          // of what goes row by row, in one statement
+constexpr int kSteps = 100;               // of them in one run
 constexpr double kToleratedDrift_s = 30;  // between two clocks, besides a hundredth
 
 std::string interval(Micros us) {
@@ -79,6 +81,17 @@ void prune_receipts(pqxx::transaction_base& sql, Micros horizon_us) {
     }
 }
 
+// A bounded number at a time, each in a transaction of its own.
+void prune_step_by_step(pqxx::transaction_base& sql, const char* function, Micros horizon_us) {
+  for (int step = 0; step < kSteps; ++step) {
+    const auto removed =
+        sql.exec_params1(std::string("select ") + function + "($1::interval, $2::integer)",
+                         interval(horizon_us), kStepRows)[0]
+            .as<std::int64_t>();
+    if (removed == 0) return;
+  }
+}
+
 }  // namespace
 
 Retention::Retention(RetentionOptions options, const Clock& clock)
@@ -146,6 +159,7 @@ Result<RetentionReport> Retention::run_once(Micros horizon_us) {
           sql.exec_params1("select oltp20.rotate($1::interval)", interval(rotate_after_us))[0]
               .as<bool>();
     sql.exec_params("select oltp20.prune_history($1::interval)", interval(horizon_us));
+    prune_step_by_step(sql, "oltp20.prune_rejections", horizon_us);
     sql.exec("select oltp20.refresh_published()");
     return report;
   });

@@ -77,5 +77,86 @@ TEST_F(ResendTest, WhatIsNotWholeOrWasNotRefusedIsNotSent) {
   EXPECT_EQ(sql("select count(*) from message.outgoing"), "4");
 }
 
+// ---- how long refusals are kept
+// ------------------------------------------------------------------
+
+class RejectionsKept : public DatabaseTest {
+ protected:
+  // Refusals of transactions that are not in the outbox, from seq `from` on.
+  void refuse(int from, int count, const std::string& age) const {
+    sql("insert into oltp20.rejection (epoch, seq, xid, code, reason, at) select "
+        "oltp20.current_epoch(), " +
+        std::to_string(from) + " + n, '3', 'denied', 'no', clock_timestamp() - interval '" + age +
+        "' from generate_series(0, " + std::to_string(count - 1) + ") n");
+  }
+  void resent(int from, int count, const std::string& age) const {
+    sql("insert into oltp20.resent (epoch, seq, xid, at) select epoch, seq, '4', "
+        "clock_timestamp() - interval '" +
+        age + "' from oltp20.rejection where seq between " + std::to_string(from) + " and " +
+        std::to_string(from + count - 1));
+  }
+  std::string prune(int most = 100) const {
+    return sql("select oltp20.prune_rejections('1 hour', " + std::to_string(most) + ")",
+               "oltp20_agent");
+  }
+  std::string left() const {
+    return sql(
+        "select coalesce(string_agg(seq::text, ' ' order by seq), '') from oltp20.rejection");
+  }
+};
+
+TEST_F(RejectionsKept, ResentOnesForAHorizonOthersFor90Days) {
+  refuse(1, 1, "89 days");  // nobody dealt with it
+  refuse(2, 1, "91 days");
+  refuse(3, 3, "3 hours");
+  resent(3, 1, "2 hours");
+  resent(4, 1, "10 minutes");
+  resent(5, 1, "2 hours");
+  sql("insert into oltp20.resent (epoch, seq, xid) select epoch, seq, '5' from oltp20.rejection "
+      "where seq = 5");  // once more, just now
+  EXPECT_EQ(prune(), "2");
+  EXPECT_EQ(left(), "1 4 5");
+  EXPECT_EQ(sql("select string_agg(seq::text, ' ' order by seq) from oltp20.resent"), "4 5 5");
+  EXPECT_EQ(sql("select rejected from oltp20.status"), "3");
+  EXPECT_EQ(prune(), "0");
+}
+
+TEST_F(RejectionsKept, WhileTheirRowsAreInTheOutbox) {
+  send("refused");
+  sql("insert into oltp20.rejection (epoch, seq, xid, code, reason, at) select "
+      "oltp20.current_epoch(), 1, xid, 'denied', 'no', now() - interval '99 days' from "
+      "message.outgoing");
+  resent(1, 1, "98 days");
+  EXPECT_EQ(prune(), "0");
+  EXPECT_EQ(left(), "1");
+}
+
+TEST_F(RejectionsKept, AStepTakesAsManyAsItMay) {
+  refuse(1, 50, "91 days");
+  refuse(51, 50, "3 hours");
+  resent(51, 50, "2 hours");
+  EXPECT_EQ(prune(10), "20");
+  EXPECT_EQ(prune(10), "20");
+  EXPECT_EQ(sql("select rejected from oltp20.status"), "60");
+}
+
+TEST_F(RejectionsKept, NotByAClockThatJumped) {
+  refuse(1, 1, "91 days");
+  refuse(2, 1, "-10 days");
+  sql("select oltp20.clock_jumped(-1000)");
+  EXPECT_EQ(prune(), "0");
+  EXPECT_EQ(sql("select count(*) from oltp20.rejection where at > now()"), "0");
+}
+
+TEST_F(RejectionsKept, AndResendingOneAtTheMomentHoldsNobodyUp) {
+  refuse(1, 1, "91 days");
+  pqxx::connection first(admin_url());
+  pqxx::work open_transaction(first);
+  open_transaction.exec("select from oltp20.rejection for update");
+  EXPECT_EQ(prune(), "0");
+  open_transaction.commit();
+  EXPECT_EQ(prune(), "1");
+}
+
 }  // namespace
 }  // namespace oltp20::spoke

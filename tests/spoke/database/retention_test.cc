@@ -289,6 +289,16 @@ TEST_F(RetentionTest, APromotionNeedsNobodyToSettleTheOldLife) {
   EXPECT_EQ(run().emptied, 1);
 }
 
+TEST_F(RetentionTest, OldRefusalsGo) {
+  sql("insert into oltp20.rejection (epoch, seq, xid, code, reason, at) select "
+      "oltp20.current_epoch(), n, '3', 'denied', 'no', now() - interval '91 days' from "
+      "generate_series(1, 6000) n");
+  run();
+  EXPECT_EQ(sql("select count(*) || ' ' || (select rejected from oltp20.status) from "
+                "oltp20.rejection"),
+            "0 0");
+}
+
 TEST_F(RetentionTest, AskingWhatMayGoDoesNotReadAllTicks) {
   sql("insert into oltp20.tick select n, epoch, '3:3:', '3:3:', n, n, '', 0, '0/0', "
       "clock_timestamp() - interval '1 hour' * (n < 1000)::integer from oltp20.tick, "
