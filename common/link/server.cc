@@ -10,6 +10,7 @@
 
 #include "common/base/mutex.h"
 #include "common/link/admin_service.h"
+#include "common/link/listen_error.h"
 #include "common/link/peer_check.h"
 #include "common/link/server_link.h"
 #include "common/link/verifier.h"
@@ -238,9 +239,10 @@ Status Server::listen() {
     void* tag = nullptr;
     for (bool ok = false; queue_->Next(&tag, &ok);) {
     }
-    return Status(Code::unavailable, "cannot listen on " + options_.listen +
-                                         ": is another program, or another hub, on this port? "
-                                         "Stop it, or change [hub] listen");
+    return Status(Code::unavailable, "cannot listen on " + options_.listen + ": " +
+                                         why_not_bound(options_.listen) +
+                                         ". Stop what is on this port (ss -ltnp shows it; another "
+                                         "hub?), or change [hub] listen");
   }
   address_ = options_.listen.substr(0, options_.listen.rfind(':') + 1) + std::to_string(port);
   accept(LinkKind::forward);

@@ -67,14 +67,23 @@ bool contains(const std::string& text, const char* part) {
 }
 
 // libpq reports refused connections as text only; the text says which kind it is.
-Status connect_error(const UrlParts& parts, const std::string& text) {
+Status connect_error(const UrlParts& parts, std::string text) {
+  if (!text.empty() && text.back() != '.' && text.back() != '?') text += '.';
   if (contains(text, "read-only") || contains(text, "hot standby"))
     return Status(Code::unavailable, parts.label() +
                                          " takes no writes (a standby, or read-only). Point "
                                          "[database] url at the primary, or list all hosts: " +
                                          text);
+  if (contains(text, "does not exist") && contains(text, "database \""))
+    return Status(Code::denied, parts.label() +
+                                    " does not exist. Create it first (create database \"" +
+                                    parts.database +
+                                    "\" encoding 'UTF8' template template0), then run "
+                                    "oltp20-spoke install --config FILE; or correct [database] "
+                                    "url. The server says: " +
+                                    text);
   if (contains(text, "does not exist"))
-    return Status(Code::denied, parts.label() + " has no such role or database: " + text +
+    return Status(Code::denied, parts.label() + " has no role '" + parts.user + "': " + text +
                                     " Run oltp20-spoke install --config FILE, or correct "
                                     "[database] url.");
   if (contains(text, "authentication") || contains(text, "pg_hba.conf") ||

@@ -243,8 +243,13 @@ TEST_F(BadStartBesideARunningHub, APortInUseIsNamed) {
   std::string config = second_hub();
   Outcome links = start("oltp20-hub", config, {"--set", "hub.listen=127.0.0.1:" + hub_port()});
   EXPECT_EQ(links.exit_code, 1);
-  EXPECT_THAT(links.output, AllOf(HasSubstr("cannot listen on 127.0.0.1:" + hub_port()),
-                                  HasSubstr("change [hub] listen")));
+  EXPECT_THAT(links.output, AllOf(HasSubstr("cannot listen on 127.0.0.1:" + hub_port() +
+                                            ": Address already in use. "),
+                                  HasSubstr("change [hub] listen"), Not(HasSubstr("grpc"))));
+  Outcome debugged = run({"/usr/bin/env", "GRPC_VERBOSITY=error", program("oltp20-hub"), "--config",
+                          net_->path("bad.toml"), "--set", "hub.listen=127.0.0.1:" + hub_port()},
+                         kStarts);
+  EXPECT_THAT(debugged.output, AllOf(HasSubstr("grpc: "), HasSubstr("change [hub] listen")));
   const std::string http = "http.listen=127.0.0.1:" + hub_http();
   for (const std::string& of : {config, spoke_.config}) {
     Outcome outcome = start(of == config ? "oltp20-hub" : "oltp20-spoke", of, {"--set", http});

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "hub/journal/origin_seal.h"
+#include "hub/journal/rocksdb/disk_full.h"
 
 namespace oltp20::hub::store {
 namespace {
@@ -99,8 +100,8 @@ Status Store::translate(const rocksdb::Status& status, std::string_view doing) c
   if (status.IsCorruption()) return unreadable(suspects(text, fs::path(options_.directory) / "db"));
   std::string where = "the journal in " + options_.directory + ", " + std::string(doing) + ": ";
   if (is_disk_full(status))
-    return Status(Code::exhausted, where + "the disk or its quota is full (" + text +
-                                       "); free space or lower [journal] max_bytes");
+    return Status(Code::exhausted, where + "the disk or its quota is full (" + text + "). " +
+                                       std::string(kDiskFullRemedy));
   if (status.IsIOError())
     return Status(Code::unavailable, where + text + "; check the disk and the directory's owner");
   return Status(Code::internal, where + text);

@@ -10,6 +10,7 @@
 
 #include "common/base/bytes.h"
 #include "common/wire/sha256.h"
+#include "hub/journal/rocksdb/disk_full.h"
 
 namespace oltp20::hub::store {
 namespace {
@@ -111,9 +112,9 @@ Status Witness::sync() {
 
 Status Witness::failed(const char* doing) const {
   bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
-  return Status(full ? Code::exhausted : Code::unavailable,
-                path_ + " cannot be " + doing + " (" + std::strerror(errno) +
-                    "); check the disk and the directory's owner");
+  const std::string what = path_ + " cannot be " + doing + " (" + std::strerror(errno) + ")";
+  if (full) return Status(Code::exhausted, what + ". " + std::string(kDiskFullRemedy));
+  return Status(Code::unavailable, what + "; check the disk and the directory's owner");
 }
 
 Result<DirectoryLock> DirectoryLock::take(const std::string& directory) {

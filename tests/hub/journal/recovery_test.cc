@@ -232,6 +232,24 @@ TEST_F(RecoveryTest, DirectoryInUseIsRefusedUntilItIsFree) {
   EXPECT_TRUE(open());
 }
 
+TEST_F(RecoveryTest, OnAFullDiskItDoesNotOpenAndSaysWhatHelps) {
+  FillableDisk disk;
+  {
+    std::unique_ptr<Journal> journal = open_journal(path(), disk.env());
+    StreamBuilder build(*journal);
+    ASSERT_TRUE(append(*journal, {{}, {}, {build.run("a"), build.transaction("a")}}));
+  }
+  disk.set_full(true);
+  Status full = open({.env = disk.env()}).status();
+  EXPECT_EQ(full.code(), Code::exhausted);
+  EXPECT_THAT(full.message(),
+              AllOf(HasSubstr(path()), HasSubstr("Free or add space"), HasSubstr("is lost")));
+  disk.set_full(false);
+  Result<std::unique_ptr<Journal>> journal = open({.env = disk.env()});
+  ASSERT_TRUE(journal) << journal.status().message();
+  EXPECT_EQ((*journal)->info().head.lsn, 2u);
+}
+
 TEST_F(RecoveryTest, RecoverWaitsForTheDiskAndKeepsReadingMeanwhile) {
   FillableDisk disk;
   std::unique_ptr<Journal> journal = open_journal(path(), disk.env());
@@ -242,7 +260,10 @@ TEST_F(RecoveryTest, RecoverWaitsForTheDiskAndKeepsReadingMeanwhile) {
   Group lost = failing.group("a", 2);
   Status full = append(*journal, lost);
   EXPECT_EQ(full.code(), Code::exhausted);
-  EXPECT_THAT(full.message(), AllOf(HasSubstr(path()), HasSubstr("max_bytes")));
+  EXPECT_THAT(full.message(),
+              AllOf(HasSubstr(path()), HasSubstr("Free or add space on the filesystem "
+                                                 "of [hub] data_dir; nothing "
+                                                 "is lost")));
   EXPECT_FALSE(journal->recover());
   EXPECT_EQ(read_all(*journal).size(), 2u);
   EXPECT_FALSE(append(*journal, build.group("a", 1)));
