@@ -436,17 +436,25 @@ begin
   return calls;
 end $$;
 
+-- Transactions come out of the keys, from the newest on, and the rows of each are counted when it is
+-- asked for.
 create view oltp20.applied as
-  select a.origin, a.epoch, a.seq, sum(a.rows)::bigint as rows, max(a.applied_at) as applied_at
-  from (select i.origin, i.epoch, i.seq, count(*) as rows, max(i.received_at) as applied_at
-        from message.incoming i group by i.origin, i.epoch, i.seq
-        union all
-        select p.origin, p.epoch, p.seq, sum(cardinality(p.ids)), max(p.applied_at)
-        from oltp20.applied_part p group by p.origin, p.epoch, p.seq) as a
-  group by a.origin, a.epoch, a.seq;
+  select t.origin, t.epoch, t.seq, r.rows, r.applied_at
+  from (select distinct on (k.origin, k.epoch, k.seq) k.origin, k.epoch, k.seq
+        from (select i.origin, i.epoch, i.seq from message.incoming i
+              union all
+              select p.origin, p.epoch, p.seq from oltp20.applied_part p) k
+        order by k.origin desc, k.epoch desc, k.seq desc) t,
+  lateral (select sum(a.rows)::bigint as rows, max(a.applied_at) as applied_at
+           from (select count(*) as rows, max(i.received_at) as applied_at
+                 from message.incoming i
+                 where i.origin = t.origin and i.epoch = t.epoch and i.seq = t.seq
+                 union all
+                 select sum(cardinality(p.ids)), max(p.applied_at) from oltp20.applied_part p
+                 where p.origin = t.origin and p.epoch = t.epoch and p.seq = t.seq) a) r;
 comment on view oltp20.applied is
   'The transactions of others that are in this database, with the rows that came of each; up to '
-  'the horizon.';
+  'the horizon. Ask for one origin, order by epoch desc, seq desc with a limit.';
 comment on table oltp20.drift is
   'Where a table here has other columns than the one its rows come from, once for each pair.';
 

@@ -11,7 +11,8 @@ std::string raw(const std::string& condition) {
          "+ coalesce(octet_length(headers::text), 0) as bytes, hops "
          "from message.outgoing where " +
          condition +
-         " union all select xid, position, null::integer, null::smallint from oltp20.marker where " +
+         " union all select xid, position, null::integer, null::smallint from oltp20.marker "
+         "where " +
          condition + " and (select true from message.outgoing where " + condition +
          " order by xid limit 1)";
 }

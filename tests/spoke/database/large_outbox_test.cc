@@ -1,5 +1,5 @@
-// What people and applications ask of a large outbox reads what it answers, not all of it: pages
-// are counted, times are not.
+// What people and applications ask of a large outbox or inbox reads what it answers, not all of it:
+// pages are counted, times are not.
 #include "tests/spoke/database/fixture.h"
 
 namespace oltp20::spoke {
@@ -130,6 +130,25 @@ TEST_F(LargeOutboxTest, AnIdIsLookedForInTheNewestRowsOrInItsTransaction) {
   EXPECT_NE(error_of("call oltp20.wait_for(null, 'captured', xid => '3')")
                 .find("transaction 3 has no committed row at all"),
             std::string::npos);
+}
+
+TEST_F(LargeOutboxTest, OfALargeInboxTheNewestTransactionsAreReadAlone) {
+  sql("insert into message.incoming (origin, epoch, seq, position, id, type, sent_at) select "
+      "'o' || n % 2, oltp20.current_epoch(), n / 4, n % 4, gen_random_uuid(), 'x', now() from "
+      "generate_series(0, 49999) n; "
+      "insert into oltp20.applied_part (origin, epoch, seq, position, ids) select 'o' || n % 2, "
+      "oltp20.current_epoch(), n / 4, 10 + n % 4, array[gen_random_uuid(), gen_random_uuid()] from "
+      "generate_series(20000, 59999) n");
+  sql("vacuum analyze message.incoming, oltp20.applied_part");  // as autovacuum does
+  const std::string newest =
+      "select * from oltp20.applied where origin = 'o1' order by epoch desc, seq desc limit 5";
+  EXPECT_LT(pages(newest), 400);  // mostly the catalog's, of a new session
+  EXPECT_EQ(sql("select min(seq) || ' ' || max(seq) || ' ' || sum(rows) from (" + newest + ") n"),
+            "14995 14999 20");
+  EXPECT_EQ(sql("select string_agg(seq || '=' || rows, ' ' order by seq) from oltp20.applied where "
+                "origin = 'o1' and seq in (4, 12000, 14000)"),
+            "4=2 12000=6 14000=4");
+  EXPECT_EQ(sql("select count(*) || ' ' || sum(rows) from oltp20.applied"), "30000 130000");
 }
 
 // An old transaction keeps the snapshots' lower end where it was; refusals are counted as they
