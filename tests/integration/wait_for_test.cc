@@ -168,6 +168,9 @@ TEST_F(WaitFor, TheApplicationsRoleMayWaitAndLook) {
       a.sql(kDb, "insert into message.outgoing (type) values ('x') returning id", "shop");
   EXPECT_EQ(a.sql(kDb, call(id, "'applied', 'spoke/b'"), "shop"), "reached") << net.logs();
   EXPECT_EQ(a.sql(kDb, "select state from oltp20.delivery", "shop"), "applied");
+  EXPECT_EQ(a.sql(kDb, "select state from oltp20.deliveries()", "shop"), "applied");
+  const std::string xid = a.sql(kDb, "select xid from message.outgoing", "shop");
+  EXPECT_EQ(a.sql(kDb, call(id, "'applied', 'spoke/b', xid => '" + xid + "'"), "shop"), "reached");
   EXPECT_THROW(a.sql(kDb, "select oltp20.set_receipts('x', false)", "shop"), std::exception);
   EXPECT_THROW(a.sql(kDb,
                      "select oltp20.record_receipt('b', 'eu', gen_random_uuid(), "
