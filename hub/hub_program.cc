@@ -85,6 +85,7 @@ Status HubProgram::start() {
   Result<RetentionLedger> ledger = survey(*journal_);
   if (!ledger) return ledger.status();
   ledger_ = std::move(*ledger);
+  wall_clock_.emplace(config_.horizon_hours * 3600 * kSecond, ledger_.newest_us());
 
   BrokerOptions options;
   options.hub = config_.name;
@@ -264,10 +265,16 @@ Lsn HubProgram::retain() {
   if (std::uint64_t bytes = appended_bytes_.exchange(0); bytes != 0)
     ledger_.add(info.head.lsn, wall, bytes);
   RetentionLimits limits{config_.horizon_hours * 3600 * kSecond, config_.journal_max_bytes};
-  RetentionDecision decision =
-      ledger_.decide(wall, wall_clock_.steady(wall, system_clock().monotonic_us()), limits);
-  if (!decision.sentence.empty())
+  const bool steady = wall_clock_->steady(wall, system_clock().monotonic_us());
+  if (!steady) ledger_.redate(wall);
+  RetentionDecision decision = ledger_.decide(wall, steady, limits);
+  if (!decision.sentence.empty() && decision.sentence != retention_sentence_)
     log_.warn("retention", {{"text", decision.sentence}, {"forced", decision.forced}});
+  retention_sentence_ = decision.sentence;
+  if (decision.upto != 0)
+    log_.info("trim", {{"from_lsn", info.first_lsn},
+                       {"to_lsn", decision.upto},
+                       {"youngest_hours", decision.youngest_age_us / (3600 * kSecond)}});
   return decision.upto;
 }
 

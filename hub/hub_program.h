@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "common/link/server.h"
@@ -58,7 +59,8 @@ class HubProgram {
   std::unique_ptr<HttpServer> http_;
   // In the core's thread only.
   RetentionLedger ledger_;
-  WallClockGuard wall_clock_;
+  std::optional<WallClockGuard> wall_clock_;  // since the journal was opened
+  std::string retention_sentence_;            // the last that was logged
   std::atomic<std::uint64_t> appended_bytes_{0};
   mutable std::mutex fault_mutex_;
   std::string journal_fault_;  // empty: it takes writes

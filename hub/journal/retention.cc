@@ -14,15 +14,22 @@ std::string hours(Micros us) {
 
 }  // namespace
 
+bool WallClockGuard::jumped_since_last(Micros wall_us, Micros offset_us) const {
+  if (started_) return std::abs(offset_us - offset_us_) > kTolerance;
+  const Micros pause_us = wall_us - newest_us_;
+  return newest_us_ != 0 &&
+         (pause_us < -kTolerance || pause_us > std::max(kTolerance, horizon_us_ / 4));
+}
+
 bool WallClockGuard::steady(Micros wall_us, Micros monotonic_us) {
-  Micros offset_us = wall_us - monotonic_us;
-  if (started_ && std::abs(offset_us - offset_us_) > kTolerance) {
+  const Micros offset_us = wall_us - monotonic_us;
+  if (jumped_since_last(wall_us, offset_us)) {
     jumped_ = true;
     jumped_at_us_ = monotonic_us;
   }
   started_ = true;
   offset_us_ = offset_us;
-  if (jumped_ && monotonic_us - jumped_at_us_ >= kDistrust) jumped_ = false;
+  if (jumped_ && monotonic_us - jumped_at_us_ >= horizon_us_) jumped_ = false;
   return !jumped_;
 }
 
@@ -63,6 +70,13 @@ void RetentionLedger::trimmed(Lsn upto) {
   }
 }
 
+void RetentionLedger::redate(Micros wall_us) {
+  for (Sample& sample : samples_) {
+    sample.first_us = std::min(sample.first_us, wall_us);
+    sample.newest_us = std::min(sample.newest_us, wall_us);
+  }
+}
+
 RetentionDecision RetentionLedger::decide(Micros wall_us, bool wall_is_steady,
                                           const RetentionLimits& limits) const {
   RetentionDecision decision;
@@ -76,6 +90,7 @@ RetentionDecision RetentionLedger::decide(Micros wall_us, bool wall_is_steady,
       decision.youngest_forced_age_us = age_us;
     }
     decision.upto = sample.last;
+    decision.youngest_age_us = age_us;
     left -= sample.bytes;
   }
   if (decision.forced > 0)
@@ -85,7 +100,9 @@ RetentionDecision RetentionLedger::decide(Micros wall_us, bool wall_is_steady,
                         " old, before the horizon of " + hours(limits.horizon_us) +
                         "; until then only their origins keep them: raise [journal] max_bytes";
   else if (!wall_is_steady)
-    decision.sentence = "the wall clock has jumped; for an hour nothing is trimmed by its age";
+    decision.sentence =
+        "the wall clock jumped, or this hub was down for long; until the horizon of " +
+        hours(limits.horizon_us) + " has passed nothing is trimmed by its age";
   return decision;
 }
 

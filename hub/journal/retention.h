@@ -23,19 +23,30 @@ struct RetentionDecision {
   Lsn upto = 0;    // trim() up to here; 0: nothing
   Lsn forced = 0;  // how many of them are younger than the horizon
   Micros youngest_forced_age_us = 0;
-  std::string sentence;  // why, when something was forced or time is not trusted
+  Micros youngest_age_us = 0;  // of all that goes
+  std::string sentence;        // why, when something was forced or time is not trusted
 };
 
-// Tells a wall clock that jumped: time alone must not decide what is kept.
+// Tells a wall clock that jumped: time alone must not decide what is kept. A clock that is wrong
+// when the hub starts looks like a pause, so a pause of a quarter of the horizon counts as a jump,
+// and so does an entry from the future.
 class WallClockGuard {
  public:
   static constexpr Micros kTolerance = 5 * 60 * kSecond;
-  static constexpr Micros kDistrust = 3600 * kSecond;  // after a jump
 
-  // Call with each decision; slow drift is followed.
+  // `newest_us`: when the newest entry of the journal that was opened came; 0: there is none.
+  WallClockGuard(Micros horizon_us, Micros newest_us)
+      : horizon_us_(horizon_us), newest_us_(newest_us) {}
+
+  // Call with each decision; slow drift is followed. After a jump it is not steady until the
+  // horizon has passed, by the monotonic clock: then all that came before the jump is as old as
+  // that.
   bool steady(Micros wall_us, Micros monotonic_us);
 
  private:
+  bool jumped_since_last(Micros wall_us, Micros offset_us) const;
+
+  Micros horizon_us_, newest_us_;
   bool started_ = false;
   Micros offset_us_ = 0;
   bool jumped_ = false;
@@ -53,11 +64,15 @@ class RetentionLedger {
   void add(Lsn lsn, Micros received_us, std::uint64_t bytes);
   // After trim(upto) succeeded.
   void trimmed(Lsn upto);
+  // What is dated later than this was dated by a clock that ran ahead: it is dated now, since it
+  // would else wait for a day that is years away.
+  void redate(Micros wall_us);
 
   // `wall_is_steady`: see WallClockGuard; when false only the limit in bytes decides.
   RetentionDecision decide(Micros wall_us, bool wall_is_steady,
                            const RetentionLimits& limits) const;
   std::uint64_t bytes() const { return bytes_; }
+  Micros newest_us() const { return samples_.empty() ? 0 : samples_.back().newest_us; }
   std::size_t samples() const { return samples_.size(); }
 
  private:

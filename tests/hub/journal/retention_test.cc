@@ -49,8 +49,8 @@ TEST(RetentionTest, JumpedClockTrimsNothingByAge) {
   EXPECT_THAT(decision.sentence, HasSubstr("clock has jumped"));
 }
 
-TEST(RetentionTest, GuardDistrustsAJumpForAnHourAndFollowsDrift) {
-  WallClockGuard guard;
+TEST(RetentionTest, GuardDistrustsAJumpForTheHorizonAndFollowsDrift) {
+  WallClockGuard guard(168 * kHour, 0);
   Micros wall = 1'000'000 * kSecond, monotonic = 0;
   for (int i = 0; i < 100; ++i) {
     wall += 61 * kSecond;  // a second too fast each minute
@@ -59,8 +59,25 @@ TEST(RetentionTest, GuardDistrustsAJumpForAnHourAndFollowsDrift) {
   }
   wall += 48 * kHour;
   EXPECT_FALSE(guard.steady(wall, monotonic));
-  EXPECT_FALSE(guard.steady(wall + kHour / 2, monotonic + kHour / 2));
-  EXPECT_TRUE(guard.steady(wall + kHour, monotonic + kHour));
+  EXPECT_FALSE(guard.steady(wall + 167 * kHour, monotonic + 167 * kHour));
+  EXPECT_TRUE(guard.steady(wall + 168 * kHour, monotonic + 168 * kHour));
+}
+
+TEST(RetentionTest, GuardDistrustsAClockThatIsWrongWhenTheHubStarts) {
+  const Micros newest = 1'000'000 * kHour;
+  EXPECT_TRUE(WallClockGuard(168 * kHour, newest).steady(newest + 41 * kHour, 0));
+  EXPECT_FALSE(WallClockGuard(168 * kHour, newest).steady(newest + 240 * kHour, 0)) << "ahead";
+  EXPECT_FALSE(WallClockGuard(168 * kHour, newest).steady(newest - kHour, 0)) << "behind";
+  EXPECT_TRUE(WallClockGuard(168 * kHour, 0).steady(newest, 0)) << "an empty journal";
+}
+
+TEST(RetentionTest, WhatIsDatedInTheFutureIsDatedNow) {
+  RetentionLedger ledger = hourly(10);
+  const RetentionLimits limits{.horizon_us = 3 * kHour, .max_bytes = 1000 * kMegabyte};
+  ledger.redate(2 * kHour);
+  EXPECT_EQ(ledger.newest_us(), 2 * kHour);
+  EXPECT_EQ(ledger.decide(4 * kHour, true, limits).upto, 10u) << "hour 0 alone is old";
+  EXPECT_EQ(ledger.decide(6 * kHour, true, limits).upto, 100u);
 }
 
 TEST(RetentionTest, LedgerStaysBoundedAndForgetsNoBytes) {
