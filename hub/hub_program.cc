@@ -85,7 +85,8 @@ Status HubProgram::start() {
   Result<RetentionLedger> ledger = survey(*journal_);
   if (!ledger) return ledger.status();
   ledger_ = std::move(*ledger);
-  wall_clock_.emplace(config_.horizon_hours * 3600 * kSecond, ledger_.newest_us());
+  wall_clock_.emplace(config_.horizon_hours * 3600 * kSecond, ledger_.newest_us(),
+                      ledger_.longest_pause_us());
 
   BrokerOptions options;
   options.hub = config_.name;

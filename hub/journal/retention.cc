@@ -17,8 +17,8 @@ std::string hours(Micros us) {
 bool WallClockGuard::jumped_since_last(Micros wall_us, Micros offset_us) const {
   if (started_) return std::abs(offset_us - offset_us_) > kTolerance;
   const Micros pause_us = wall_us - newest_us_;
-  return newest_us_ != 0 &&
-         (pause_us < -kTolerance || pause_us > std::max(kTolerance, horizon_us_ / 4));
+  return newest_us_ != 0 && (pause_us < -kTolerance || std::max(pause_us, longest_pause_us_) >
+                                                           std::max(kTolerance, horizon_us_ / 4));
 }
 
 bool WallClockGuard::steady(Micros wall_us, Micros monotonic_us) {
@@ -75,6 +75,13 @@ void RetentionLedger::redate(Micros wall_us) {
     sample.first_us = std::min(sample.first_us, wall_us);
     sample.newest_us = std::min(sample.newest_us, wall_us);
   }
+}
+
+Micros RetentionLedger::longest_pause_us() const {
+  Micros longest_us = 0;
+  for (std::size_t i = 1; i < samples_.size(); ++i)
+    longest_us = std::max(longest_us, samples_[i].first_us - samples_[i - 1].newest_us);
+  return longest_us;
 }
 
 RetentionDecision RetentionLedger::decide(Micros wall_us, bool wall_is_steady,

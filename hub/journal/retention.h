@@ -34,9 +34,10 @@ class WallClockGuard {
  public:
   static constexpr Micros kTolerance = 5 * 60 * kSecond;
 
-  // `newest_us`: when the newest entry of the journal that was opened came; 0: there is none.
-  WallClockGuard(Micros horizon_us, Micros newest_us)
-      : horizon_us_(horizon_us), newest_us_(newest_us) {}
+  // Of the journal that was opened: when its newest entry came (0: there is none), and the longest
+  // pause between two that it keeps.
+  WallClockGuard(Micros horizon_us, Micros newest_us, Micros longest_pause_us)
+      : horizon_us_(horizon_us), newest_us_(newest_us), longest_pause_us_(longest_pause_us) {}
 
   // Call with each decision; slow drift is followed. After a jump it is not steady until the
   // horizon has passed, by the monotonic clock: then all that came before the jump is as old as
@@ -46,7 +47,7 @@ class WallClockGuard {
  private:
   bool jumped_since_last(Micros wall_us, Micros offset_us) const;
 
-  Micros horizon_us_, newest_us_;
+  Micros horizon_us_, newest_us_, longest_pause_us_;
   bool started_ = false;
   Micros offset_us_ = 0;
   bool jumped_ = false;
@@ -73,6 +74,7 @@ class RetentionLedger {
                            const RetentionLimits& limits) const;
   std::uint64_t bytes() const { return bytes_; }
   Micros newest_us() const { return samples_.empty() ? 0 : samples_.back().newest_us; }
+  Micros longest_pause_us() const;
   std::size_t samples() const { return samples_.size(); }
 
  private:

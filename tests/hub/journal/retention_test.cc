@@ -50,7 +50,7 @@ TEST(RetentionTest, JumpedClockTrimsNothingByAge) {
 }
 
 TEST(RetentionTest, GuardDistrustsAJumpForTheHorizonAndFollowsDrift) {
-  WallClockGuard guard(168 * kHour, 0);
+  WallClockGuard guard(168 * kHour, 0, 0);
   Micros wall = 1'000'000 * kSecond, monotonic = 0;
   for (int i = 0; i < 100; ++i) {
     wall += 61 * kSecond;  // a second too fast each minute
@@ -65,10 +65,21 @@ TEST(RetentionTest, GuardDistrustsAJumpForTheHorizonAndFollowsDrift) {
 
 TEST(RetentionTest, GuardDistrustsAClockThatIsWrongWhenTheHubStarts) {
   const Micros newest = 1'000'000 * kHour;
-  EXPECT_TRUE(WallClockGuard(168 * kHour, newest).steady(newest + 41 * kHour, 0));
-  EXPECT_FALSE(WallClockGuard(168 * kHour, newest).steady(newest + 240 * kHour, 0)) << "ahead";
-  EXPECT_FALSE(WallClockGuard(168 * kHour, newest).steady(newest - kHour, 0)) << "behind";
-  EXPECT_TRUE(WallClockGuard(168 * kHour, 0).steady(newest, 0)) << "an empty journal";
+  EXPECT_TRUE(WallClockGuard(168 * kHour, newest, 0).steady(newest + 41 * kHour, 0));
+  EXPECT_FALSE(WallClockGuard(168 * kHour, newest, 0).steady(newest + 240 * kHour, 0)) << "ahead";
+  EXPECT_FALSE(WallClockGuard(168 * kHour, newest, 0).steady(newest - kHour, 0)) << "behind";
+  EXPECT_TRUE(WallClockGuard(168 * kHour, 0, 0).steady(newest, 0)) << "an empty journal";
+}
+
+// The hub ran with a clock ten days ahead, took an entry, and is started again with that clock.
+TEST(RetentionTest, GuardRemembersAcrossAStartThatTheClockJumpedBetweenTwoEntries) {
+  RetentionLedger ledger = hourly(10);
+  EXPECT_EQ(ledger.longest_pause_us(), kHour);
+  ledger.add(101, 249 * kHour, kMegabyte);
+  EXPECT_EQ(ledger.longest_pause_us(), 240 * kHour);
+  WallClockGuard guard(168 * kHour, ledger.newest_us(), ledger.longest_pause_us());
+  EXPECT_FALSE(guard.steady(250 * kHour, 0));
+  EXPECT_TRUE(guard.steady(418 * kHour, 168 * kHour));
 }
 
 TEST(RetentionTest, WhatIsDatedInTheFutureIsDatedNow) {
